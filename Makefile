@@ -1,0 +1,115 @@
+# The whole vocabulary of this source tree; `make help` prints it. Everything is
+# built into build/, where also the R packages that a target needs are
+# installed (build/lib); a target installs what it needs by itself, once.
+#
+#   FILTER=name  run only the test files that match (test, asan)
+#   ISOLATED=1   hide the R packages of this machine: as on a fresh one
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+BUILD := build
+ifdef ISOLATED
+BUILD := build/isolated
+EMPTY := $(CURDIR)/$(BUILD)/empty
+export R_LIBS_SITE := $(EMPTY)
+export R_LIBS_USER := $(EMPTY)
+endif
+LIB := $(CURDIR)/$(BUILD)/lib
+export R_LIBS := $(LIB)
+# R drops a library that does not exist, and falls back on its own.
+$(shell mkdir -p $(LIB) $(BUILD)/stamps $(EMPTY))
+
+# The directories are there for the files that are removed from them.
+SOURCES := $(wildcard DESCRIPTION NAMESPACE LICENSE NEWS.md configure cleanup \
+  R R/* man man/* src src/*.[ch] src/Makevars*) \
+  $(if $(wildcard inst),$(shell find inst))
+NEEDS := package test demo doc check lint format valgrind bench
+
+.PHONY: help deps install demo test ctest asan valgrind gctorture lint format \
+  format-check doc doc-check check bench clean
+
+help:
+	@sed -nE 's/^# (make .*)/\1/p' Makefile
+
+# make deps          install everything that any target needs
+deps: $(NEEDS:%=$(BUILD)/stamps/deps-%)
+
+# make install       the package into build/lib
+install: $(BUILD)/stamps/install
+
+# make demo          upload and download real files through the pool
+demo: install $(BUILD)/stamps/deps-demo
+	tools/with-azurite.sh $(BUILD) Rscript tools/demo.R
+
+# make test          the test suite
+test: install $(BUILD)/stamps/deps-test
+	FILTER='$(FILTER)' Rscript tools/test.R
+
+# make ctest         the tests of the C core, under the sanitizers
+ctest: $(BUILD)/stamps/deps-package
+	tools/ctest.sh $(BUILD)
+
+# make asan          the test suite with the package under the sanitizers
+asan: $(BUILD)/stamps/install-asan $(BUILD)/stamps/deps-test
+	FILTER='$(FILTER)' tools/asan.sh $(BUILD)
+
+# make valgrind      tests/valgrind.R under valgrind
+valgrind: install $(BUILD)/stamps/deps-test $(BUILD)/stamps/deps-valgrind
+	tools/valgrind.sh $(BUILD)
+
+# make gctorture     tests/gctorture.R: a garbage collection at every allocation
+gctorture: install $(BUILD)/stamps/deps-test
+	Rscript tests/gctorture.R
+
+# make lint          layers, compiler warnings, and the linters of C, shell and R
+lint: install $(BUILD)/stamps/deps-lint $(BUILD)/stamps/deps-test
+	tools/lint.sh $(BUILD)
+
+# make format        lay out the C sources
+format: $(BUILD)/stamps/deps-format
+	clang-format -i $(wildcard src/*.[ch] tests/c/*.[ch])
+
+# make format-check  are they laid out so?
+format-check: $(BUILD)/stamps/deps-format
+	clang-format --dry-run -Werror $(wildcard src/*.[ch] tests/c/*.[ch])
+
+# make doc           man/ and NAMESPACE from the comments in R/
+doc: $(BUILD)/stamps/deps-doc
+	Rscript tools/doc.R
+
+# make doc-check     are they what the comments make?
+doc-check: $(BUILD)/stamps/deps-doc
+	tools/doc-check.sh $(BUILD)
+
+# make check         R CMD check --as-cran, without an error or a warning
+check: $(BUILD)/stamps/deps-test $(BUILD)/stamps/deps-check
+	tools/check.sh $(BUILD)
+
+# make bench         the benchmarks, beside the peers that install here
+bench: install $(BUILD)/stamps/deps-bench
+	for script in bench/*.R; do \
+	  printf '== %s\n' "$$script"; Rscript "$$script"; \
+	done
+
+# make clean         remove build/
+clean:
+	rm -rf build
+
+$(BUILD)/stamps/deps-%: tools/deps.sh tools/deps.R $(wildcard DESCRIPTION)
+	tools/deps.sh $(BUILD) $*
+	touch $@
+
+$(BUILD)/stamps/install: $(BUILD)/stamps/deps-package tools/install.sh $(SOURCES)
+	tools/install.sh $(BUILD) $(LIB)
+	touch $@
+
+# R by itself cannot load what it has installed so: no test of that.
+$(BUILD)/stamps/install-asan: $(BUILD)/stamps/deps-package tools/install.sh \
+  tools/asan.mk $(SOURCES)
+	R_MAKEVARS_USER=$(CURDIR)/tools/asan.mk \
+	  tools/install.sh $(BUILD)/asan $(BUILD)/asan/lib --no-test-load
+	touch $@

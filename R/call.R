@@ -1,0 +1,83 @@
+# One call on the pool, from the session's side: C hands out and collects; this
+# relays what tasks signal, and turns failures into conditions.
+
+# What is run for an element; as enum call_kind in r_pool.h.
+CALL_EACH <- 0L # fun(args), once on every node
+CALL_LAPPLY <- 1L # fun(X[[i]], args)
+CALL_MAP <- 2L # fun(columns[[1]][[i]], columns[[2]][[i]], ..., args)
+
+# elements: a plain vector (CALL_LAPPLY) or a list of plain vectors (CALL_MAP),
+# n long. starts: first elements, from 0, of chunks that are bound to nodes in
+# turn, and n; NULL: every element goes to the next free node. setup: a
+# function of a reference to the call, to be kept for replacements. Returns the
+# list of n values.
+run_call <- function(kind, fun, args, elements, n, starts = NULL,
+                     names = NULL, count = "nodes", setup = NULL) {
+  handle <- pool_handle()
+  on.exit(.Call(C_call_finish, handle))
+  values <- sending(
+    handle,
+    .Call(
+      C_call_start, handle, kind, list(kind, fun, args), elements, n, starts
+    )
+  )
+  repeat {
+    notes <- sending(handle, .Call(C_call_wait, handle))
+    if (is.null(notes)) {
+      break
+    }
+    relay(notes)
+  }
+  if (!is.null(setup)) {
+    reference <- .Call(C_call_blob, handle)
+  }
+  on.exit()
+  failures <- .Call(C_call_finish, handle)
+  names(values) <- names
+  if (!is.null(failures)) {
+    stop_tasks(failures, values, count)
+  }
+  if (!is.null(setup)) {
+    setup(reference)
+  }
+  values
+}
+
+# An R error inside C is one of serializing; of what, C knows.
+sending <- function(handle, code) {
+  withCallingHandlers(code, error = function(e) {
+    if (!inherits(e, "pool_error")) {
+      what <- switch(.Call(C_call_doing, handle),
+        constant = "the function or a constant argument",
+        elements = "an element",
+        result = "the result of a node"
+      )
+      if (!is.null(what)) {
+        stop_serialize(what, e)
+      }
+    }
+  })
+}
+
+# fun(args) once on every node, in the order of nodes.
+run_each <- function(fun, args, setup = NULL) {
+  pool_handle()
+  n <- the$size
+  run_call(CALL_EACH, fun, args, NULL, n, as.numeric(0:n), setup = setup)
+}
+
+# Chunk k is elements starts[k] + 1 to starts[k + 1].
+chunk_starts <- function(n, chunks) {
+  sizes <- lengths(split_indices(n, chunks))
+  cumsum(c(0, sizes))
+}
+
+# As parallel::splitIndices() shares n elements out.
+split_indices <- function(n, chunks) {
+  if (chunks == 1L || n == 1L) {
+    return(list(seq_len(n)))
+  }
+  fuzz <- min((n - 1L) / 1000, 0.4 * n / chunks)
+  breaks <- seq(1 - fuzz, n + fuzz, length.out = chunks + 1L)
+  split(seq_len(n), cut(seq_len(n), breaks))
+}

@@ -1,0 +1,184 @@
+# Every condition the package signals is made here.
+
+#' Conditions of the pool
+#'
+#' Every error that the package signals itself inherits from `pool_error`,
+#' `error` and `condition`, and from one of the classes below. Where the
+#' `parallel` function that is mirrored signals an error too,
+#' [conditionMessage()] is the same to the letter.
+#'
+#' - `pool_input_error`: a bad argument, found before any work. Fields
+#'   `argument` (its name) and `value` (what was given).
+#' - `pool_absent_error`: there is no pool.
+#' - `pool_busy_error`: a call on the pool was made from inside another one, for
+#'   instance by a handler of a relayed warning.
+#' - `pool_start_error`: a process could not be started. An existing pool is
+#'   still there.
+#' - `pool_serialize_error`: an object could not be sent or received. Fields
+#'   `argument` (what it was) and `parent` (the original error).
+#' - `pool_task_error`: tasks failed. Fields of the failed task with the lowest
+#'   index: `parent` (the original condition, whole), `index`, `name`, `node`
+#'   (its number), `traceback` (a character vector of calls, outermost first);
+#'   and of all: `errors` (a list of conditions, in the order of their indices)
+#'   and `results` (a list like the value of the call, `NULL` where a task
+#'   failed).
+#' - `pool_worker_error`: a task was lost with its node, `r 3` times over.
+#'   Fields `index`, `name`, `node`, `status` (a string: how the node ended),
+#'   `errors` and `results`.
+#'
+#' Warnings and messages of tasks are signalled again in the session, as the
+#' conditions they were.
+#'
+#' @name pool_conditions
+#' @aliases pool_error
+#' @examples
+#' init_pool(2)
+#' e <- tryCatch(
+#'   pool_lapply(c(a = 1, b = -1), function(x) if (x < 0) stop("negative") else x),
+#'   pool_task_error = identity
+#' )
+#' conditionMessage(e)
+#' e$name
+#' e$parent
+#' e$results
+#' delete_pool()
+NULL
+
+pool_condition <- function(leaf, message, call = NULL, ...) {
+  structure(
+    class = c(leaf, "pool_error", "error", "condition"),
+    list(message = message, call = call, ...)
+  )
+}
+
+# The call of the exported function the user made.
+user_call <- function() {
+  for (k in seq_len(sys.nframe())) {
+    if (identical(topenv(environment(sys.function(k))), topenv())) {
+      return(sys.call(k))
+    }
+  }
+  NULL
+}
+
+stop_input <- function(argument, value, ...) {
+  stop(pool_condition("pool_input_error", paste0(...), user_call(),
+    argument = argument, value = value
+  ))
+}
+
+stop_absent <- function() {
+  stop(pool_condition(
+    "pool_absent_error",
+    "the pool does not exist; call init_pool() to create it", user_call()
+  ))
+}
+
+stop_serialize <- function(what, parent) {
+  message <- if (what == "the result of a node") {
+    paste0(what, " could not be received: ", conditionMessage(parent))
+  } else {
+    paste0(what, " cannot be sent to a node: ", conditionMessage(parent))
+  }
+  stop(pool_condition("pool_serialize_error", message, user_call(),
+    argument = what, parent = parent
+  ))
+}
+
+# Called from C: an operation failed, with errno `error` (0: no system call).
+throw_failure <- function(what, error, text) {
+  why <- if (nzchar(text)) paste0(": ", text) else ""
+  if (what == "absent") {
+    stop_absent()
+  }
+  leaf <- "pool_start_error"
+  message <- switch(what,
+    template = paste0("the pool's processes cannot be reached", why),
+    worker = paste0("a node cannot be started", why),
+    setup = "new nodes die of what pool_export() and pool_evalq() told all",
+    call = paste0("the call cannot be prepared", why),
+    busy = {
+      leaf <- "pool_busy_error"
+      "the pool is in the middle of another call"
+    },
+    answer = {
+      leaf <- "pool_protocol_error"
+      paste0("a node gave an answer that makes no sense", why)
+    }
+  )
+  stop(pool_condition(leaf, message, user_call(), errno = error))
+}
+
+# How a process ended, from its wait status (WIFEXITED and so on).
+status_text <- function(status) {
+  signal <- bitwAnd(status, 127L)
+  if (status == -1L) {
+    "left without a trace"
+  } else if (signal == 0L) {
+    paste("quit with status", bitwAnd(bitwShiftR(status, 8L), 255L))
+  } else {
+    paste("was killed by signal", signal)
+  }
+}
+
+# One failed element as a condition. `failure` is as C gives it: a list of
+# index, node, parent, traceback, status.
+task_condition <- function(failure, names, call) {
+  index <- failure$index
+  if (index <= .Machine$integer.max) {
+    index <- as.integer(index)
+  }
+  name <- if (!is.null(names)) names[[index]]
+  if (is.null(failure$parent)) {
+    status <- status_text(failure$status)
+    pool_condition("pool_worker_error",
+      paste0(
+        "element ", index, " was lost: node ", failure$node, " ", status
+      ), call,
+      index = index, name = name, node = failure$node, status = status
+    )
+  } else {
+    pool_condition("pool_task_error", conditionMessage(failure$parent), call,
+      parent = failure$parent, index = index, name = name,
+      node = failure$node, traceback = failure$traceback
+    )
+  }
+}
+
+# Signals the failures of a call. `count` says what the message counts.
+stop_tasks <- function(failures, results, count = c("nodes", "elements")) {
+  names <- names(results)
+  failures <- as.list(failures)
+  indices <- vapply(failures, `[[`, 0, "index")
+  call <- user_call()
+  errors <- lapply(failures[order(indices)], task_condition, names, call)
+  n <- switch(match.arg(count),
+    nodes = length(unique(vapply(errors, `[[`, 0L, "node"))),
+    elements = length(errors)
+  )
+  e <- errors[[1L]]
+  # To the letter what parallel's checkForRemoteErrors() says.
+  e$message <- if (n == 1L) {
+    paste0("one node produced an error: ", e$message)
+  } else {
+    paste0(n, " nodes produced errors; first error: ", e$message)
+  }
+  e$errors <- errors
+  e$results <- results
+  stop(e)
+}
+
+# Signals again what tasks signalled. `notes` has, for each claim, the last one
+# first, a list of lists of place and condition.
+relay <- function(notes) {
+  for (claim in rev(as.list(notes))) {
+    for (note in claim) {
+      condition <- note[[2L]]
+      if (inherits(condition, "message")) {
+        message(condition)
+      } else {
+        warning(condition)
+      }
+    }
+  }
+}

@@ -1,0 +1,211 @@
+# Work on the pool: the functions that mirror those of parallel.
+
+#' Work on the pool
+#'
+#' `pool_lapply()`, `pool_sapply()` and `pool_map()` run a function for every
+#' element, on whichever node is free next; `pool_call()` and `pool_evalq()` run
+#' something once on every node; `pool_export()` copies variables into every
+#' node's global environment. They have the arguments of, and give the same
+#' values as, [parallel::parLapply()], [parallel::parSapply()],
+#' [parallel::clusterMap()], [parallel::clusterCall()],
+#' [parallel::clusterEvalQ()] and [parallel::clusterExport()].
+#'
+#' The function and its constant arguments travel once to every node that takes
+#' part; elements follow in ranges whose size adapts to the time they take. An
+#' error in one element does not keep the others from being run. Warnings and
+#' messages are signalled again in the session; output goes where `outfile` of
+#' [init_pool()] says. An element whose node dies is run again on another, up to
+#' twice; then it is reported as lost.
+#'
+#' @param X A vector, list or anything that [lapply()] takes.
+#' @param fun,FUN A function, or its name: looked up on the nodes by
+#'   `pool_lapply()`, `pool_map()` and `pool_call()`, in the session by
+#'   `pool_sapply()`.
+#' @param ... Further arguments of the function, the same for all elements; for
+#'   `pool_map()`, the vectors to go through in parallel.
+#' @param chunk.size A number: elements are shared out beforehand, in chunks of
+#'   about that many, in turn to nodes 1, 2, ..., as `parallel` does it. `NULL`
+#'   or 0: each goes to the next free node (a deviation from `parallel`'s
+#'   default, which shares out beforehand).
+#' @param simplify,USE.NAMES See [sapply()].
+#' @param MoreArgs A list of further arguments of `fun`.
+#' @param RECYCLE Whether shorter vectors are recycled; otherwise the shortest
+#'   decides.
+#' @param SIMPLIFY Whether to simplify the result, as [sapply()] does.
+#' @param .scheduling `"static"`: element i runs on node i modulo the pool's
+#'   size; `"dynamic"`, and what happens where it is not given (a deviation):
+#'   on the next free one.
+#' @param expr An expression, not evaluated in the session.
+#' @param varlist Names of variables.
+#' @param envir Where they are looked up, and in its parents.
+#' @return `pool_lapply()`, `pool_map()`: a list as long as the input, names
+#'   kept. `pool_sapply()`: a vector, matrix or array where that can be made of
+#'   it. `pool_call()`, `pool_evalq()`: a list with the values of the nodes, in
+#'   order. `pool_export()`: `NULL`, invisibly.
+#' @section Errors: `pool_absent_error`, `pool_input_error`,
+#'   `pool_serialize_error`, `pool_task_error`, `pool_worker_error`; see
+#'   [pool_conditions].
+#' @source The functions of AzureRMR's pool and of `parallel`.
+#' @examples
+#' init_pool(2)
+#' pool_lapply(1:3, function(i) i^2)
+#' pool_sapply(c(a = 1, b = 2), sqrt)
+#' pool_map(function(x, y) x + y, 1:5, 2)
+#' pool_call(Sys.getpid)
+#' pool_evalq(threshold <- 10)
+#' x <- 1:3
+#' pool_export("x", environment())
+#' pool_evalq(sum(x) + threshold)
+#' delete_pool()
+#' @name pool_apply
+NULL
+
+#' @rdname pool_apply
+#' @export
+pool_lapply <- function(X, fun, ..., chunk.size = NULL) {
+  pool_handle()
+  fun <- check_function(fun, "fun")
+  check_chunk_size(chunk.size)
+  elements <- as_elements(X)
+  n <- length(elements)
+  starts <- if (!is.null(chunk.size) && chunk.size > 0 && n > 0L) {
+    chunk_starts(n, max(1, ceiling(n / chunk.size)))
+  }
+  run_call(CALL_LAPPLY, fun, list(...), elements, n, starts, names(elements))
+}
+
+#' @rdname pool_apply
+#' @export
+pool_sapply <- function(X, FUN, ..., simplify = TRUE, USE.NAMES = TRUE,
+                        chunk.size = NULL) {
+  pool_handle()
+  FUN <- find_function(FUN, "FUN", parent.frame())
+  answer <- pool_lapply(as.list(X), FUN, ..., chunk.size = chunk.size)
+  if (USE.NAMES && is.character(X) && is.null(names(answer))) {
+    names(answer) <- X
+  }
+  if (isFALSE(simplify)) {
+    answer
+  } else {
+    simplify2array(answer, higher = (simplify == "array"))
+  }
+}
+
+#' @rdname pool_apply
+#' @export
+pool_map <- function(fun, ..., MoreArgs = NULL, RECYCLE = TRUE,
+                     SIMPLIFY = FALSE, USE.NAMES = TRUE,
+                     .scheduling = c("static", "dynamic")) {
+  pool_handle()
+  fun <- check_function(fun, "fun")
+  static <- !missing(.scheduling) && match.arg(.scheduling) == "static"
+  args <- list(...)
+  n <- map_length(args, RECYCLE)
+  columns <- lapply(args, map_column, n, RECYCLE)
+  answer <- if (n > 0L) {
+    starts <- if (static) as.numeric(0:n)
+    run_call(CALL_MAP, fun, as.list(MoreArgs), columns, n, starts,
+      if (USE.NAMES) map_names(args, n), "elements"
+    )
+  }
+  if (isFALSE(SIMPLIFY)) {
+    answer
+  } else {
+    simplify2array(answer, higher = (SIMPLIFY == "array"))
+  }
+}
+
+#' @rdname pool_apply
+#' @export
+pool_call <- function(fun, ...) {
+  pool_handle()
+  run_each(check_function(fun, "fun"), list(...))
+}
+
+#' @rdname pool_apply
+#' @export
+pool_evalq <- function(expr) {
+  pool_handle()
+  expression <- substitute(expr)
+  run_each(eval, list(expression, globalenv()), function(reference) {
+    setup_evalq(expression, reference)
+  })
+}
+
+#' @rdname pool_apply
+#' @export
+pool_export <- function(varlist, envir = .GlobalEnv) {
+  pool_handle()
+  check_strings(varlist, "varlist")
+  if (!is.environment(envir)) {
+    stop_input("envir", envir, "'envir' must be an environment, not ",
+      given(envir)
+    )
+  }
+  values <- lapply(varlist, function(name) {
+    tryCatch(
+      get(name, envir = envir),
+      error = function(e) stop_input("varlist", name, conditionMessage(e))
+    )
+  })
+  if (length(varlist) > 0L) {
+    run_each(node_assign, list(varlist, values), function(reference) {
+      setup_export(varlist, reference)
+    })
+  }
+  invisible(NULL)
+}
+
+# On a node: pool_export()'s variables into the global environment.
+node_assign <- function(names, values) {
+  for (i in seq_along(names)) {
+    assign(names[[i]], values[[i]], envir = globalenv())
+  }
+}
+
+# X as a plain vector, an element of which is what lapply() on a node would see;
+# an object is subset first, as parallel does it.
+as_elements <- function(X) {
+  if (is.vector(X) && !is.object(X) && !is.expression(X)) {
+    X
+  } else {
+    as.list(X[seq_along(X)])
+  }
+}
+
+map_length <- function(args, recycle) {
+  if (length(args) == 0L) {
+    stop_input("...", args, "need at least one argument")
+  }
+  n <- lengths(args)
+  if (!recycle) {
+    return(min(n))
+  }
+  if (max(n) > 0L && min(n) == 0L) {
+    stop_input("...", args,
+      "zero-length inputs cannot be mixed with those of non-zero length"
+    )
+  }
+  max(n)
+}
+
+# One vector of pool_map(), n long and plain.
+map_column <- function(x, n, recycle) {
+  if (recycle && length(x) != n) {
+    x <- rep(x, length.out = n)
+  }
+  if (is.vector(x) && !is.object(x) && !is.expression(x)) {
+    x
+  } else {
+    lapply(seq_len(n), function(i) x[[i]])
+  }
+}
+
+map_names <- function(args, n) {
+  first <- args[[1L]]
+  names <- names(first)
+  if (is.null(names) && is.character(first)) {
+    names <- first
+  }
+  if (is.null(names) || length(names) == n) names else rep_len(names, n)
+}

@@ -1,0 +1,228 @@
+# The pool: making, reusing and deleting it.
+
+#' Manage the pool of background R processes
+#'
+#' `init_pool()` makes sure that there is a pool of at least `size` nodes, all
+#' in their original state; `delete_pool()` ends it. `pool_exists()` and
+#' `pool_size()` tell what there is. The pool belongs to the session: any
+#' package may use, restart or delete it, so nothing should depend on sole
+#' control over it.
+#'
+#' The nodes have the session's packages, options, environment variables,
+#' library paths, locale and working directory, and none of its global objects.
+#' They are forked from one quiet process (the *template*), which is itself a
+#' fork of the session (`type = "FORK"`) or a freshly started R
+#' (`type = "PSOCK"`, the default where a fork is known to be unsafe: in a
+#' graphical front end, or with Java loaded). So a node costs about a
+#' millisecond and a megabyte, and nothing of the session runs in it:
+#' `interactive()` is `FALSE` there, its `tempdir()` is its own, finalizers and
+#' connections of the session are out of its reach, and numeric libraries use
+#' one thread.
+#'
+#' A pool that exists and is large enough is reused, silently: its nodes are
+#' replaced by new ones. It is made anew where packages were loaded since.
+#' A node that dies is replaced when it is needed, after going through what
+#' [pool_export()] and [pool_evalq()] told all nodes since `init_pool()`.
+#'
+#' @param size Number of nodes, 1 to `r max_nodes`. A pool that is larger stays
+#'   as it is.
+#' @param restart `TRUE`: delete an existing pool first.
+#' @param ... Arguments of [parallel::makeCluster()], by name; ignored where a
+#'   pool is reused. Honoured: `type` (`"FORK"`, `"PSOCK"`), `outfile` (where
+#'   output of the nodes goes, appended; `""`: where the session's goes),
+#'   `renice`, `setup_timeout` (seconds), and for `"PSOCK"` `rscript`,
+#'   `rscript_args`, `rscript_envs`. Accepted, without effect: `port`,
+#'   `homogeneous`, `useXDR`, `methods`, `setup_strategy`, `timeout`. What asks
+#'   for another host, and anything else, is an error.
+#' @return `init_pool()` and `delete_pool()`: `NULL`, invisibly.
+#'   `pool_exists()`: `TRUE` or `FALSE`. `pool_size()`: the number of nodes, an
+#'   integer, 0 where there is no pool.
+#' @section Errors: `pool_input_error`, `pool_start_error`; see
+#'   [pool_conditions]. After a failure to make a pool, an earlier one is still
+#'   there.
+#' @source The background pool of AzureRMR, `?AzureRMR::init_pool`.
+#' @examples
+#' init_pool(2)
+#' pool_size()
+#' x <- 42
+#' pool_export("x", environment())
+#' pool_sapply(1:5, function(i) i + x)
+#'
+#' init_pool(2)
+#' # an error: x no longer exists on the nodes
+#' try(pool_sapply(1:5, function(i) i + x))
+#'
+#' delete_pool()
+#' pool_exists()
+#' @export
+init_pool <- function(size = 10, restart = FALSE, ...) {
+  size <- check_size(size)
+  check_flag(restart, "restart")
+  options <- check_cluster_options(list(...))
+  if (restart || pool_size() < size) {
+    if (pool_exists()) {
+      message("Deleting background pool")
+    }
+    message("Creating background pool")
+    create_pool(size, options)
+  } else {
+    reuse_pool()
+  }
+  invisible(NULL)
+}
+
+#' @rdname init_pool
+#' @export
+delete_pool <- function() {
+  if (pool_exists()) {
+    message("Deleting background pool")
+  }
+  delete_quietly()
+  invisible(NULL)
+}
+
+#' @rdname init_pool
+#' @export
+pool_exists <- function() {
+  .Call(C_pool_alive, the$handle)
+}
+
+#' @rdname init_pool
+#' @export
+pool_size <- function() {
+  if (pool_exists()) the$size else 0L
+}
+
+# The handle of the pool that every pool_*() function needs.
+pool_handle <- function() {
+  if (!pool_exists()) {
+    stop_absent()
+  }
+  the$handle
+}
+
+delete_quietly <- function() {
+  handle <- the$handle
+  the$handle <- the$setup <- NULL
+  .Call(C_pool_close, handle)
+}
+
+# The old pool goes when the new one is there: what fails leaves it alone.
+create_pool <- function(size, options) {
+  if (is.null(options$type)) {
+    options$type <- default_type()
+  }
+  state <- session_state()
+  handle <- start_template(options, state)
+  done <- FALSE
+  on.exit(if (!done) .Call(C_pool_close, handle))
+  .Call(C_pool_restart, handle, size)
+  done <- TRUE
+  delete_quietly()
+  the$handle <- handle
+  the$size <- size
+  the$options <- options
+  the$state <- state
+  the$setup <- NULL
+}
+
+reuse_pool <- function() {
+  state <- session_state()
+  if (!identical(state$packages, the$state$packages)) {
+    return(create_pool(the$size, the$options))
+  }
+  changed <- state_changes(state, the$state)
+  if (length(changed) > 0L) {
+    .Call(C_pool_state, the$handle, changed)
+    the$state <- state
+  }
+  the$setup <- NULL
+  .Call(C_pool_restart, the$handle, the$size)
+}
+
+default_type <- function() {
+  type <- getOption("pool.type")
+  if (!is.null(type)) {
+    return(check_type(type))
+  }
+  unsafe <- fork_unsafe()
+  if (is.null(unsafe)) {
+    return("FORK")
+  }
+  if (is.null(the$told)) {
+    the$told <- TRUE
+    message("The pool starts a fresh R, as forking is unsafe ", unsafe)
+  }
+  "PSOCK"
+}
+
+# Why a fork of this session is known to be unsafe, or NULL.
+fork_unsafe <- function() {
+  gui <- .Platform$GUI
+  if (gui %in% c("RStudio", "AQUA", "Tk", "GNOME") ||
+    identical(Sys.getenv("RSTUDIO"), "1") && interactive()) {
+    "in a graphical front end"
+  } else if (isNamespaceLoaded("rJava")) {
+    "with Java loaded"
+  }
+}
+
+start_template <- function(options, state) {
+  niceness <- if (is.na(options$renice)) 0L else options$renice
+  told <- list(options$outfile, niceness, as.numeric(options$setup_timeout))
+  fork <- options$type == "FORK"
+  if (fork) {
+    collect_garbage()
+    handle <- .Call(C_pool_start, character(), character(), told)
+  } else {
+    handle <- .Call(C_pool_start, template_program(options, niceness),
+      template_environment(options), told
+    )
+  }
+  done <- FALSE
+  on.exit(if (!done) {
+    .Call(C_pool_close, handle)
+    restore_tempdir()
+  })
+  .Call(C_pool_ready, handle)
+  if (!fork) {
+    .Call(C_pool_state, handle, state)
+  }
+  done <- TRUE
+  handle
+}
+
+# A finalizer of an object that is garbage already must run here, not in a node
+# that inherits the object. A full collection takes long; where only R's own
+# packages are loaded, young garbage is all that is worth it.
+collect_garbage <- function() {
+  own <- c("pool", "base", "compiler", "datasets", "graphics", "grDevices",
+    "grid", "methods", "parallel", "splines", "stats", "stats4", "tcltk",
+    "tools", "utils"
+  )
+  gc(full = !all(loadedNamespaces() %in% own))
+}
+
+template_program <- function(options, niceness) {
+  rscript <- options$rscript
+  if (!grepl("/", rscript, fixed = TRUE)) {
+    rscript <- unname(Sys.which(rscript))
+  }
+  if (!file.exists(rscript)) {
+    stop_input("rscript", options$rscript, "'rscript' does not exist: ",
+      options$rscript
+    )
+  }
+  c(rscript, options$rscript_args, "-e",
+    sprintf("pool:::template_main(%dL, %dL)", Sys.getpid(), niceness)
+  )
+}
+
+template_environment <- function(options) {
+  environment <- Sys.getenv()
+  environment[["R_LIBS"]] <- paste(.libPaths(), collapse = .Platform$path.sep)
+  extra <- options$rscript_envs
+  extra <- extra[nzchar(names(extra))] # the others are inherited anyway
+  environment[names(extra)] <- extra
+  paste0(names(environment), "=", environment)
+}

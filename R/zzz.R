@@ -1,0 +1,12 @@
+# What the package remembers between calls. In a node all of it is empty.
+the <- new.env(parent = emptyenv())
+the$handle <- NULL # external pointer to the pool, or NULL
+
+.onLoad <- function(libname, pkgname) {
+  .Call(C_load, topenv())
+}
+
+.onUnload <- function(libpath) {
+  delete_quietly()
+  library.dynam.unload("pool", libpath)
+}

@@ -1,0 +1,348 @@
+/*
+ * One peer's messages: outgoing blobs and bytes in order, incoming fragments.
+ */
+#include "chan.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+
+#include "io.h"
+
+enum {
+	COPY_BELOW = 32 << 10,	/* a blob this small is copied, to save a send */
+	FILL = 64 << 10,	/* bytes asked of the socket at a time */
+	DIRECT_FROM = 64 << 10, /* from here on, read into the destination */
+};
+
+void chan_init(struct chan *c, int fd)
+{
+	*c = (struct chan){.fd = fd};
+	buf_init(&c->out, SIZE_MAX / 2);
+	buf_init(&c->in, SIZE_MAX / 2);
+}
+
+static void drop_first(struct chan *c)
+{
+	blob_unref(c->queue[0]);
+	c->queued--;
+	memmove(c->queue, c->queue + 1, c->queued * sizeof(*c->queue));
+	c->queue_at = 0;
+}
+
+void chan_release(struct chan *c)
+{
+	while (c->queued > 0)
+		drop_first(c);
+	free(c->queue);
+	buf_release(&c->out);
+	buf_release(&c->in);
+	io_close(&c->fd);
+	chan_init(c, -1);
+}
+
+/* ---- writing ---- */
+
+int chan_begin(struct chan *c, const struct wire_head *h)
+{
+	int rc = chan_give_up(c); /* of a message some error left behind */
+	return rc < 0 ? rc : wire_begin(&c->writing, &c->out, h);
+}
+
+int chan_put(struct chan *c, const void *bytes, size_t n)
+{
+	return wire_put(&c->writing, bytes, n);
+}
+
+void chan_end(struct chan *c)
+{
+	wire_end(&c->writing);
+}
+
+int chan_give_up(struct chan *c)
+{
+	return wire_give_up(&c->writing);
+}
+
+int chan_say(struct chan *c, const struct wire_head *h)
+{
+	int rc = chan_begin(c, h);
+	if (rc == 0)
+		chan_end(c);
+	return rc;
+}
+
+int chan_say_fd(struct chan *c, const struct wire_head *h, int fd)
+{
+	if (chan_pending(c))
+		return -EAGAIN;
+	int rc = chan_say(c, h);
+	if (rc < 0)
+		return rc;
+	ssize_t k = io_send_fd(c->fd, c->out.bytes, c->out.len, fd);
+	if (k < 0) {
+		buf_clear(&c->out);
+		return (int)k;
+	}
+	c->out_at = (size_t)k;
+	return 0;
+}
+
+static int push(struct chan *c, struct blob *message)
+{
+	if (c->queued == c->queue_room) {
+		size_t room = c->queue_room ? c->queue_room * 2 : 4;
+		struct blob **more =
+			realloc(c->queue, room * sizeof(*c->queue));
+		if (!more)
+			return -ENOMEM;
+		c->queue = more;
+		c->queue_room = room;
+	}
+	c->queue[c->queued++] = message;
+	return 0;
+}
+
+/* Bytes written so far become a blob, so that another can stand behind. */
+static int bytes_to_queue(struct chan *c)
+{
+	struct blob *own = blob_new();
+	if (!own)
+		return -ENOMEM;
+	int rc = buf_append(&own->buf, c->out.bytes + c->out_at,
+			    c->out.len - c->out_at);
+	if (rc == 0)
+		rc = push(c, own);
+	if (rc < 0) {
+		blob_unref(own);
+		return rc;
+	}
+	buf_clear(&c->out);
+	c->out_at = 0;
+	return 0;
+}
+
+int chan_queue(struct chan *c, struct blob *message)
+{
+	if (message->buf.len < COPY_BELOW)
+		return buf_append(&c->out, message->buf.bytes,
+				  message->buf.len);
+	if (c->out.len > c->out_at) {
+		int rc = bytes_to_queue(c);
+		if (rc < 0)
+			return rc;
+	}
+	int rc = push(c, message);
+	if (rc == 0)
+		blob_ref(message);
+	return rc;
+}
+
+bool chan_pending(const struct chan *c)
+{
+	return c->queued > 0 || c->out_at < c->out.len;
+}
+
+static int send_all(int fd, const struct buf *b, size_t *at)
+{
+	while (*at < b->len) {
+		ssize_t k = io_send(fd, b->bytes + *at, b->len - *at);
+		if (k < 0)
+			return (int)k;
+		*at += (size_t)k;
+	}
+	return 0;
+}
+
+static int flush_now(struct chan *c)
+{
+	while (c->queued > 0) {
+		int rc = send_all(c->fd, &c->queue[0]->buf, &c->queue_at);
+		if (rc < 0)
+			return rc;
+		drop_first(c);
+	}
+	int rc = send_all(c->fd, &c->out, &c->out_at);
+	if (rc == 0) {
+		buf_clear(&c->out);
+		c->out_at = 0;
+	}
+	return rc;
+}
+
+int chan_flush(struct chan *c)
+{
+	/* The bytes of an open message move: it leaves when it is closed, or
+	 * through chan_relieve(). */
+	return c->writing.open ? -EAGAIN : flush_now(c);
+}
+
+bool chan_backlog(const struct chan *c)
+{
+	return c->out.len - c->out_at >= CHAN_CHUNK;
+}
+
+int chan_relieve(struct chan *c)
+{
+	if (c->writing.open && c->writing.word != SIZE_MAX)
+		wire_break(&c->writing);
+	int rc = flush_now(c);
+	if (rc == -EAGAIN) {
+		rc = io_wait(c->fd, POLLOUT, CHAN_SLICE);
+		return rc < 0 && rc != -EINTR ? rc : -EAGAIN;
+	}
+	if (rc < 0 || !c->writing.open)
+		return rc;
+	return wire_resume(&c->writing);
+}
+
+/* ---- reading ---- */
+
+static size_t unread(const struct chan *c)
+{
+	return c->in.len - c->in_at;
+}
+
+int chan_fill(struct chan *c, int *passed)
+{
+	if (c->in_at > 0) {
+		buf_consume(&c->in, c->in_at);
+		c->in_at = 0;
+	}
+	int rc = buf_reserve(&c->in, FILL);
+	if (rc < 0)
+		return rc;
+	unsigned char *to = c->in.bytes + c->in.len;
+	size_t room = c->in.cap - c->in.len;
+	ssize_t k = passed ? io_recv_fd(c->fd, to, room, passed)
+			   : io_recv(c->fd, to, room);
+	if (k < 0)
+		return (int)k;
+	c->in.len += (size_t)k;
+	return 0;
+}
+
+/* Takes the next fragment's word, if it is here. */
+static int next_fragment(struct chan *c)
+{
+	if (unread(c) < WIRE_WORD)
+		return -EAGAIN;
+	int rc = wire_word(c->in.bytes + c->in_at, &c->left, &c->last);
+	if (rc < 0 && rc != -ECANCELED)
+		return rc;
+	c->in_at += WIRE_WORD;
+	if (rc == -ECANCELED) {
+		c->failed = c->last = true;
+		c->left = 0;
+	}
+	return 0;
+}
+
+int chan_head(struct chan *c, struct wire_head *h)
+{
+	if (!c->has_head) {
+		if (unread(c) < WIRE_HEAD + WIRE_WORD)
+			return -EAGAIN;
+		int rc = wire_unpack(c->in.bytes + c->in_at, &c->head);
+		if (rc < 0)
+			return rc;
+		c->in_at += WIRE_HEAD;
+		c->failed = false;
+		rc = next_fragment(c);
+		if (rc < 0)
+			return rc;
+		c->has_head = true;
+	}
+	*h = c->head;
+	return 0;
+}
+
+bool chan_whole(const struct chan *c)
+{
+	return c->has_head && c->last && unread(c) >= c->left;
+}
+
+size_t chan_buffered(const struct chan *c)
+{
+	return unread(c);
+}
+
+static int more(struct chan *c)
+{
+	int rc = chan_fill(c, NULL);
+	if (rc != -EAGAIN)
+		return rc;
+	rc = io_wait(c->fd, POLLIN, CHAN_SLICE);
+	if (rc < 0)
+		return rc == -EINTR ? -EAGAIN : rc;
+	return rc == 0 ? -EAGAIN : chan_fill(c, NULL);
+}
+
+/* Bytes of the current fragment into `to`: from the buffer, or straight from
+ * the socket where that saves a copy. */
+static ssize_t take(struct chan *c, unsigned char *to, size_t n)
+{
+	if (n > c->left)
+		n = c->left;
+	if (unread(c) == 0 && n >= DIRECT_FROM) {
+		ssize_t k = io_recv(c->fd, to, n);
+		if (k != -EAGAIN)
+			return k;
+	}
+	if (unread(c) == 0) {
+		int rc = more(c);
+		if (rc < 0)
+			return rc;
+	}
+	if (n > unread(c))
+		n = unread(c);
+	memcpy(to, c->in.bytes + c->in_at, n);
+	c->in_at += n;
+	return (ssize_t)n;
+}
+
+int chan_pull(struct chan *c, void *bytes, size_t n, size_t *got)
+{
+	while (*got < n) {
+		if (c->failed)
+			return -ECANCELED;
+		if (c->left == 0) {
+			if (c->last)
+				return -ENODATA;
+			int rc = next_fragment(c);
+			if (rc == -EAGAIN)
+				rc = more(c);
+			if (rc < 0)
+				return rc;
+			continue;
+		}
+		ssize_t k = take(c, (unsigned char *)bytes + *got, n - *got);
+		if (k < 0)
+			return (int)k;
+		c->left -= (size_t)k;
+		*got += (size_t)k;
+	}
+	return 0;
+}
+
+int chan_finish(struct chan *c)
+{
+	while (c->has_head) {
+		size_t k = unread(c) < c->left ? unread(c) : c->left;
+		c->in_at += k;
+		c->left -= k;
+		if (c->left == 0 && c->last) {
+			c->has_head = false;
+			break;
+		}
+		int rc = c->left > 0 ? -EAGAIN : next_fragment(c);
+		if (rc == -EAGAIN)
+			rc = more(c);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}

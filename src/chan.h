@@ -1,0 +1,85 @@
+/*
+ * One peer's messages over a stream socket.
+ *
+ * Nothing here waits except chan_pull() and chan_relieve(), and these for a
+ * slice of at most CHAN_SLICE milliseconds, after which they return -EAGAIN so
+ * that the caller can look at its signals and call again. -EPIPE: the peer is
+ * gone. -EPROTO: it sent what no peer of ours sends.
+ *
+ * Writing: chan_begin(), chan_put()..., chan_end(), or chan_give_up(); the
+ * bytes leave with chan_flush(). A long message is sent while it is written:
+ * when chan_backlog() says so, call chan_relieve() until it returns 0.
+ * Reading: chan_fill() takes what has arrived, chan_head() looks for a message,
+ * chan_pull() takes payload bytes, chan_finish() leaves the message.
+ */
+#ifndef POOL_CHAN_H
+#define POOL_CHAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "buf.h"
+#include "wire.h"
+
+enum { CHAN_SLICE = 100, CHAN_CHUNK = 1 << 20 };
+
+struct chan {
+	int fd; /* owned; -1: none */
+
+	struct buf out;		    /* bytes to send, after the blobs */
+	size_t out_at;		    /* sent of them */
+	struct blob **queue;	    /* whole messages shared with others */
+	size_t queued, queue_room;  /* how many; room for */
+	size_t queue_at;	    /* sent of the first */
+	struct wire_writer writing; /* the open message */
+
+	struct buf in;	   /* received bytes */
+	size_t in_at;	   /* consumed of them */
+	bool has_head;	   /* a message is being read */
+	struct wire_head head;
+	size_t left;	   /* of its current fragment */
+	bool last;	   /* that is the last one */
+	bool failed;	   /* its writer gave up */
+};
+
+void chan_init(struct chan *c, int fd);
+void chan_release(struct chan *c);
+
+int chan_begin(struct chan *c, const struct wire_head *h);
+int chan_put(struct chan *c, const void *bytes, size_t n);
+void chan_end(struct chan *c);
+int chan_give_up(struct chan *c);
+
+/* A message without payload. */
+int chan_say(struct chan *c, const struct wire_head *h);
+
+/* A message without payload that carries a descriptor; sent at once, so
+ * nothing may wait to be sent before it (-EAGAIN). */
+int chan_say_fd(struct chan *c, const struct wire_head *h, int fd);
+
+/* A whole message that others send too; takes a reference of its own. */
+int chan_queue(struct chan *c, struct blob *message);
+
+bool chan_pending(const struct chan *c); /* is there anything to send? */
+int chan_flush(struct chan *c);		 /* 0: all sent; -EAGAIN: not yet */
+bool chan_backlog(const struct chan *c);
+int chan_relieve(struct chan *c);
+
+/* 0: something came. With `passed`, also a descriptor that came along. */
+int chan_fill(struct chan *c, int *passed);
+
+/* 0: a message is in front; -EAGAIN: not yet. */
+int chan_head(struct chan *c, struct wire_head *h);
+
+/* Is the whole message in the buffer? How much of it can be had at once? */
+bool chan_whole(const struct chan *c);
+size_t chan_buffered(const struct chan *c);
+
+/* Payload bytes: goes on at *got until that is n. -ENODATA past the payload's
+ * end, -ECANCELED where its writer gave up. */
+int chan_pull(struct chan *c, void *bytes, size_t n, size_t *got);
+
+/* Drops the rest of the message; -EAGAIN until it has all arrived. */
+int chan_finish(struct chan *c);
+
+#endif

@@ -1,0 +1,358 @@
+/*
+ * The session's pool.
+ *
+ * News of a death comes from the template, with its status; what the worker
+ * wrote before it died is read first, so a result is never lost to the race of
+ * the two sockets. A channel's end alone only stops it from being polled.
+ */
+#include "pool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "io.h"
+#include "proc.h"
+
+enum { POLL_CONTROL, POLL_TEMPLATE, POLL_WORKERS };
+
+int pool_open(struct pool *p, int control, pid_t template)
+{
+	*p = (struct pool){
+		.owner = getpid(), .template = template, .next_id = 1};
+	chan_init(&p->control, control);
+	p->watch = proc_watch(template);
+	if (p->watch < 0)
+		p->watch = -1; /* the socket's end will do */
+	p->polls = calloc(POLL_WORKERS, sizeof(*p->polls));
+	return p->polls ? 0 : -ENOMEM;
+}
+
+bool pool_alive(const struct pool *p)
+{
+	return p->template > 0 && p->owner == getpid();
+}
+
+static void wait_for_template(struct pool *p, int ms)
+{
+	uint64_t deadline = clock_now() + (uint64_t)ms * 1000000u;
+	int status;
+	while (!proc_reap(p->template, &status)) {
+		int left = clock_until(deadline, 20);
+		if (left == 0)
+			(void)kill(p->template, SIGKILL);
+		/* The socket ends when it leaves; without a pidfd, look again
+		 * soon. */
+		(void)io_wait(p->watch, POLLIN, left ? left : 1);
+	}
+}
+
+static void drop_setup(struct pool *p)
+{
+	for (size_t i = 0; i < p->setups; i++)
+		blob_unref(p->setup[i]);
+	free(p->setup);
+	p->setup = NULL;
+	p->setups = 0;
+}
+
+void pool_close(struct pool *p, int ms)
+{
+	if (p->template > 0) {
+		struct wire_head bye = {.kind = WIRE_BYE};
+		if (chan_say(&p->control, &bye) == 0)
+			(void)chan_flush(&p->control);
+		for (size_t i = 0; i < p->n; i++)
+			worker_release(&p->workers[i]);
+		wait_for_template(p, ms);
+	}
+	chan_release(&p->control);
+	io_close(&p->watch);
+	drop_setup(p);
+	free(p->workers);
+	free(p->polls);
+	*p = (struct pool){.watch = -1};
+	chan_init(&p->control, -1);
+}
+
+static int tell_template(struct pool *p, uint16_t kind, uint64_t id)
+{
+	struct wire_head h = {.kind = kind, .first = id};
+	int rc = chan_say(&p->control, &h);
+	if (rc == 0)
+		rc = chan_flush(&p->control);
+	return rc == -EAGAIN ? 0 : rc;
+}
+
+static int queue_setup(struct pool *p, struct worker *w)
+{
+	for (size_t i = 0; i < p->setups; i++) {
+		struct wire_head h;
+		int rc = wire_unpack(p->setup[i]->buf.bytes, &h);
+		if (rc == 0)
+			rc = chan_queue(&w->chan, p->setup[i]);
+		h = (struct wire_head){.kind = WIRE_RANGE,
+				       .flags = WIRE_LAST | WIRE_QUIET,
+				       .call = h.call,
+				       .count = 1};
+		if (rc == 0)
+			rc = chan_say(&w->chan, &h);
+		if (rc < 0)
+			return rc;
+		w->setup_left++;
+	}
+	return 0;
+}
+
+/* Sends the request to fork with the worker's end of the channel. */
+static int ask_for(struct pool *p, const struct worker *w, int end)
+{
+	struct wire_head h = {.kind = WIRE_FORK, .first = w->id};
+	int rc;
+	do {
+		rc = chan_flush(&p->control);
+		if (rc == 0)
+			rc = chan_say_fd(&p->control, &h, end);
+		if (rc == -EAGAIN)
+			(void)io_wait(p->control.fd, POLLOUT, CHAN_SLICE);
+	} while (rc == -EAGAIN);
+	return rc;
+}
+
+int pool_start_worker(struct pool *p, size_t slot)
+{
+	struct worker *w = &p->workers[slot];
+	int end[2];
+	int rc = io_pair(end);
+	if (rc < 0)
+		return rc;
+	uint64_t done = w->done;
+	unsigned stillborn = w->stillborn;
+	worker_release(w);
+	chan_init(&w->chan, end[0]);
+	w->id = p->next_id++;
+	w->done = done;
+	w->stillborn = stillborn;
+	rc = worker_step(w, WORKER_ASKED);
+	if (rc == 0)
+		rc = queue_setup(p, w);
+	if (rc == 0)
+		rc = ask_for(p, w, end[1]);
+	io_close(&end[1]);
+	if (rc < 0)
+		worker_release(w);
+	return rc;
+}
+
+int pool_kill_worker(struct pool *p, size_t slot)
+{
+	const struct worker *w = &p->workers[slot];
+	return w->state == WORKER_NONE || w->state == WORKER_GONE
+		       ? 0
+		       : tell_template(p, WIRE_KILL, w->id);
+}
+
+static int resize(struct pool *p, size_t n)
+{
+	struct worker *workers = calloc(n, sizeof(*workers));
+	struct pollfd *polls = calloc(n + POLL_WORKERS, sizeof(*polls));
+	if (!workers || !polls) {
+		free(workers);
+		free(polls);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < p->n; i++)
+		worker_release(&p->workers[i]);
+	free(p->workers);
+	free(p->polls);
+	p->workers = workers;
+	p->polls = polls;
+	p->n = n;
+	for (size_t i = 0; i < n; i++)
+		worker_init(&workers[i]);
+	return 0;
+}
+
+int pool_restart(struct pool *p, size_t n)
+{
+	int rc = 0;
+	for (size_t i = 0; i < p->n && rc == 0; i++)
+		rc = pool_kill_worker(p, i);
+	drop_setup(p);
+	if (rc == 0)
+		rc = resize(p, n);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = pool_start_worker(p, i);
+	return rc;
+}
+
+int pool_set_setup(struct pool *p, struct blob *const *calls, size_t n)
+{
+	struct blob **setup = calloc(n ? n : 1, sizeof(*setup));
+	if (!setup)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		setup[i] = blob_ref(calls[i]);
+	drop_setup(p);
+	p->setup = setup;
+	p->setups = n;
+	return 0;
+}
+
+static struct worker *find(struct pool *p, uint64_t id)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->workers[i].id == id)
+			return &p->workers[i];
+	return NULL; /* replaced since */
+}
+
+static int ready_if_set_up(struct worker *w)
+{
+	if (w->state != WORKER_SETUP || w->setup_left > 0)
+		return 0;
+	w->stillborn = 0;
+	return worker_step(w, WORKER_READY);
+}
+
+static int hear(struct pool *p, const struct wire_head *h)
+{
+	struct worker *w = NULL;
+	switch (h->kind) {
+	case WIRE_READY:
+		p->answers++;
+		p->answer = (int)h->extra;
+		return 0;
+	case WIRE_STARTED:
+		w = find(p, h->first);
+		if (!w)
+			return 0;
+		if (h->extra <= 0) {
+			w->status = (int)h->extra;
+			return worker_step(w, WORKER_FAILED);
+		}
+		w->pid = (pid_t)h->extra;
+		int rc = worker_step(w, WORKER_STARTED);
+		return rc < 0 ? rc : ready_if_set_up(w);
+	case WIRE_DIED:
+		w = find(p, h->first);
+		if (w) {
+			w->status = (int)h->extra;
+			w->died = true;
+		}
+		return 0;
+	default:
+		return -EPROTO;
+	}
+}
+
+static int hear_template(struct pool *p)
+{
+	int rc = chan_fill(&p->control, NULL);
+	struct wire_head h;
+	while (rc == 0 && (rc = chan_head(&p->control, &h)) == 0) {
+		rc = hear(p, &h);
+		while (rc == 0 && (rc = chan_finish(&p->control)) == -EAGAIN)
+			rc = 0;
+	}
+	return rc == -EAGAIN ? 0 : rc;
+}
+
+/* Reads what has come, as far as the buffer is meant to grow: a longer message
+ * is streamed out of it. */
+static int fill(struct worker *w)
+{
+	int rc = w->eof ? -EPIPE : 0;
+	while (rc == 0 && chan_buffered(&w->chan) < CHAN_CHUNK) {
+		rc = chan_fill(&w->chan, NULL);
+		if (!w->died)
+			break; /* one read a round: the others wait too */
+	}
+	if (rc < 0 && rc != -EAGAIN)
+		w->eof = true;
+	return rc;
+}
+
+/* Takes in what the worker has sent, and the answers to its set-up, which are
+ * empty. */
+static void hear_worker(struct worker *w)
+{
+	if (w->state == WORKER_NONE || w->state == WORKER_GONE)
+		return;
+	int rc = fill(w);
+	struct wire_head h;
+	while (w->setup_left > 0 && chan_head(&w->chan, &h) == 0 &&
+	       chan_whole(&w->chan) && chan_finish(&w->chan) == 0)
+		w->setup_left--;
+	(void)ready_if_set_up(w);
+	/* Dead, and no whole message left to read: also where a child of its
+	 * task still holds the socket open. */
+	if (w->died && rc < 0 &&
+	    (chan_head(&w->chan, &h) < 0 || !chan_whole(&w->chan))) {
+		w->stillborn += w->state == WORKER_STARTING ||
+				w->state == WORKER_SETUP;
+		(void)worker_step(w, WORKER_DIED);
+	}
+}
+
+static bool any_died(const struct pool *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->workers[i].died && p->workers[i].state != WORKER_GONE)
+			return true;
+	return false;
+}
+
+static void set_polls(struct pool *p)
+{
+	p->polls[POLL_CONTROL] =
+		(struct pollfd){.fd = p->control.fd, .events = POLLIN};
+	if (chan_pending(&p->control))
+		p->polls[POLL_CONTROL].events |= POLLOUT;
+	p->polls[POLL_TEMPLATE] =
+		(struct pollfd){.fd = p->watch, .events = POLLIN};
+	for (size_t i = 0; i < p->n; i++) {
+		struct worker *w = &p->workers[i];
+		struct pollfd *f = &p->polls[POLL_WORKERS + i];
+		*f = (struct pollfd){.fd = w->eof ? -1 : w->chan.fd,
+				     .events = POLLIN};
+		if (w->eof || w->chan.fd < 0 || !chan_pending(&w->chan))
+			continue;
+		int rc = chan_flush(&w->chan);
+		if (rc == -EAGAIN)
+			f->events |= POLLOUT;
+	}
+}
+
+int pool_poll(struct pool *p, int ms)
+{
+	if (p->lost)
+		return -EPIPE;
+	(void)chan_flush(&p->control);
+	set_polls(p);
+	int n = poll(p->polls, (nfds_t)(p->n + POLL_WORKERS),
+		     any_died(p) ? 0 : ms);
+	if (n < 0)
+		return errno == EINTR ? -EINTR : -errno;
+	int rc = 0;
+	if (p->polls[POLL_CONTROL].revents)
+		rc = hear_template(p);
+	if (rc < 0 || p->polls[POLL_TEMPLATE].revents) {
+		p->lost = true;
+		return -EPIPE;
+	}
+	for (size_t i = 0; i < p->n; i++)
+		if (p->polls[POLL_WORKERS + i].revents || p->workers[i].died)
+			hear_worker(&p->workers[i]);
+	return 0;
+}
+
+size_t pool_count(const struct pool *p, enum worker_state state)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < p->n; i++)
+		n += p->workers[i].state == state;
+	return n;
+}

@@ -1,0 +1,65 @@
+/*
+ * The session's pool: the template, the workers, and one poll over them.
+ *
+ * Owned by the process that opened it: in a fork of that process every function
+ * but pool_alive() must be kept from being called.
+ */
+#ifndef POOL_POOL_H
+#define POOL_POOL_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "chan.h"
+#include "worker.h"
+
+struct pool {
+	pid_t owner;
+	pid_t template;
+	int watch; /* the template's pidfd, or -1 */
+	struct chan control;
+	bool lost;	 /* the template is gone, or speaks nonsense */
+	unsigned answers; /* WIRE_READY received */
+	int answer;	 /* the last one's errno */
+
+	struct worker *workers;
+	struct pollfd *polls; /* n + 2 */
+	size_t n;
+	uint64_t next_id;
+
+	struct blob **setup; /* calls every new worker goes through first */
+	size_t setups;
+};
+
+/* Takes the control socket and the template over. */
+int pool_open(struct pool *p, int control, pid_t template);
+
+/* Ends template and workers, waits for the template (`ms` at most, then kills
+ * it) and frees everything. */
+void pool_close(struct pool *p, int ms);
+
+bool pool_alive(const struct pool *p);
+
+/* All workers are replaced by n new ones, which are WORKER_STARTING then. */
+int pool_restart(struct pool *p, size_t n);
+
+/* A new worker in a slot whose worker is gone; it goes through the set-up. */
+int pool_start_worker(struct pool *p, size_t slot);
+int pool_kill_worker(struct pool *p, size_t slot);
+
+/* What new workers are told first: whole WIRE_CALL messages, referenced. */
+int pool_set_setup(struct pool *p, struct blob *const *calls, size_t n);
+
+/*
+ * One round: sends what waits, waits up to `ms` for news, takes it in. Then a
+ * worker may have a message in its channel, or be WORKER_GONE. 0, -EINTR, or
+ * -EPIPE: the template is gone.
+ */
+int pool_poll(struct pool *p, int ms);
+
+/* How many workers are in that state. */
+size_t pool_count(const struct pool *p, enum worker_state state);
+
+#endif

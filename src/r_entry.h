@@ -1,0 +1,42 @@
+/* What R calls: every .Call entry, by the file that has it. */
+#ifndef POOL_R_ENTRY_H
+#define POOL_R_ENTRY_H
+
+#include <Rinternals.h>
+
+/* r_util.c */
+SEXP C_load(SEXP env);
+
+/* r_pool.c: the session's pool */
+SEXP C_pool_start(SEXP program, SEXP environment, SEXP options);
+SEXP C_pool_ready(SEXP handle);
+SEXP C_pool_alive(SEXP handle);
+SEXP C_pool_state(SEXP handle, SEXP state);
+SEXP C_pool_restart(SEXP handle, SEXP size);
+SEXP C_pool_nodes(SEXP handle);
+SEXP C_pool_setup(SEXP handle, SEXP calls);
+SEXP C_pool_close(SEXP handle);
+
+/* r_call.c: a call on it */
+SEXP C_call_start(SEXP handle, SEXP kind, SEXP constant, SEXP elements, SEXP n,
+		  SEXP starts);
+SEXP C_call_wait(SEXP handle);
+SEXP C_call_finish(SEXP handle);
+SEXP C_call_blob(SEXP handle);
+SEXP C_call_doing(SEXP handle);
+
+/* r_node.c: the template and the workers */
+SEXP C_template_run(SEXP options);
+SEXP C_node_next(void);
+SEXP C_node_payload(void);
+SEXP C_node_claim(void);
+SEXP C_node_lapply(SEXP env, SEXP claim);
+SEXP C_node_map(SEXP fun, SEXP columns, SEXP more, SEXP claim);
+SEXP C_node_skip(SEXP claim);
+SEXP C_node_reply(SEXP value, SEXP mixed);
+SEXP C_node_try(SEXP value);
+SEXP C_node_leave(SEXP status);
+SEXP C_node_globals(SEXP names);
+SEXP C_node_warm(SEXP constant, SEXP elements);
+
+#endif

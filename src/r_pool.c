@@ -1,0 +1,253 @@
+/*
+ * The session's pool as R holds it: starting and closing it, and its nodes.
+ *
+ * Wrapper first, then acquire: everything acquired hangs on the external
+ * pointer at once, so that a jump leaves it to the finalizer.
+ */
+#include "r_pool.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "io.h"
+#include "proc.h"
+#include "r_entry.h"
+#include "r_node.h"
+#include "r_stream.h"
+
+enum {
+	CLOSE_MS = 5000,
+	STILLBORN = 2, /* replacements that may die of the set-up */
+};
+
+struct r_pool *r_pool_address(SEXP handle)
+{
+	return TYPEOF(handle) == EXTPTRSXP
+		       ? (struct r_pool *)R_ExternalPtrAddr(handle)
+		       : NULL;
+}
+
+static void release(struct r_pool *r)
+{
+	sched_release(&r->sched);
+	blob_unref(r->call);
+	r->call = NULL;
+	pool_close(&r->pool, CLOSE_MS);
+}
+
+static void finalize(SEXP handle)
+{
+	struct r_pool *r = r_pool_address(handle);
+	if (!r)
+		return;
+	R_ClearExternalPtr(handle);
+	/* In a fork the pool is the parent's: leave even its memory alone. */
+	if (r->pool.template > 0 && !pool_alive(&r->pool))
+		return;
+	release(r);
+	free(r);
+}
+
+struct r_pool *r_pool_get(SEXP handle)
+{
+	struct r_pool *r = r_pool_address(handle);
+	if (!r || !pool_alive(&r->pool))
+		r_throw("absent", 0);
+	return r;
+}
+
+SEXP C_pool_alive(SEXP handle)
+{
+	const struct r_pool *r = r_pool_address(handle);
+	return Rf_ScalarLogical(r && pool_alive(&r->pool) && !r->pool.lost);
+}
+
+void r_pool_poll(struct r_pool *r, int ms)
+{
+	int rc = pool_poll(&r->pool, ms);
+	if (rc < 0 && rc != -EINTR)
+		r_throw("template", rc);
+	R_CheckUserInterrupt();
+}
+
+void r_pool_replace(struct r_pool *r)
+{
+	for (size_t i = 0; i < r->pool.n; i++) {
+		struct worker *w = &r->pool.workers[i];
+		if (w->state != WORKER_GONE && w->state != WORKER_NONE)
+			continue;
+		int rc = w->state == WORKER_NONE ? w->status : 0;
+		w->status = 0;
+		if (w->stillborn > STILLBORN) {
+			w->stillborn = 0;
+			r_throw("setup", 0);
+		}
+		if (rc == 0)
+			rc = pool_start_worker(&r->pool, i);
+		if (rc < 0)
+			r_throw("worker", rc);
+	}
+}
+
+/* Waits until the template has answered `answers` times. */
+static void wait_for_answer(struct r_pool *r, unsigned answers)
+{
+	uint64_t deadline = clock_now() + clock_seconds(r->patience);
+	while (r->pool.answers < answers) {
+		int ms = clock_until(deadline, CHAN_SLICE);
+		if (ms == 0)
+			r_throw("template", -ETIMEDOUT);
+		r_pool_poll(r, ms);
+	}
+	if (r->pool.answer != 0)
+		r_throw("template", -r->pool.answer);
+}
+
+static char **c_strings(SEXP x)
+{
+	R_xlen_t n = Rf_xlength(x);
+	char **strings = (char **)R_alloc((size_t)n + 1, sizeof(char *));
+	for (R_xlen_t i = 0; i < n; i++) {
+		const char *s = Rf_translateChar(STRING_ELT(x, i));
+		strings[i] = strcpy(R_alloc(strlen(s) + 1, 1), s);
+	}
+	strings[n] = NULL;
+	return strings;
+}
+
+/* options: list(outfile, niceness, patience) */
+SEXP C_pool_start(SEXP program, SEXP environment, SEXP options)
+{
+	SEXP handle =
+		PROTECT(R_MakeExternalPtr(NULL, R_NilValue, R_NilValue));
+	R_RegisterCFinalizerEx(handle, finalize, TRUE);
+	struct r_pool *r = calloc(1, sizeof(*r));
+	if (!r)
+		r_throw("template", -ENOMEM);
+	R_SetExternalPtrAddr(handle, r);
+	r->pool.watch = -1;
+	chan_init(&r->pool.control, -1);
+	r->patience = REAL(VECTOR_ELT(options, 2))[0];
+
+	char **argv = c_strings(program);
+	char **env = c_strings(environment);
+	const char *output = Rf_translateChar(
+		STRING_ELT(VECTOR_ELT(options, 0), 0));
+	int niceness = INTEGER(VECTOR_ELT(options, 1))[0];
+	int end[2];
+	int rc = io_pair(end);
+	if (rc < 0)
+		r_throw("template", rc);
+	/* What stdio still holds would be written by the child as well. */
+	(void)fflush(NULL);
+	pid_t session = getpid();
+	pid_t pid;
+	if (argv[0]) {
+		pid = proc_exec(argv, env, end[1], output);
+	} else {
+		sigset_t mask;
+		pid = proc_fork(&mask);
+		if (pid == 0)
+			r_node_template(end[1], session, niceness, output,
+					&mask);
+	}
+	io_close(&end[1]);
+	if (pid < 0) {
+		io_close(&end[0]);
+		r_throw("template", pid);
+	}
+	rc = pool_open(&r->pool, end[0], pid);
+	if (rc < 0)
+		r_throw("template", rc);
+	UNPROTECT(1);
+	return handle;
+}
+
+/* Waits until the template is set up. */
+SEXP C_pool_ready(SEXP handle)
+{
+	wait_for_answer(r_pool_get(handle), 1);
+	return R_NilValue;
+}
+
+static int session_goes_on(void *of)
+{
+	struct r_pool *r = of;
+	r_pool_poll(r, 0);
+	return 0;
+}
+
+SEXP C_pool_state(SEXP handle, SEXP state)
+{
+	struct r_pool *r = r_pool_get(handle);
+	struct wire_head h = {.kind = WIRE_STATE};
+	struct r_patience patience = {session_goes_on, r};
+	unsigned answers = r->pool.answers;
+	int rc = r_stream_write(&r->pool.control, &h, state, &patience);
+	if (rc < 0)
+		r_throw("template", rc);
+	wait_for_answer(r, answers + 1);
+	return R_NilValue;
+}
+
+SEXP C_pool_restart(SEXP handle, SEXP size)
+{
+	struct r_pool *r = r_pool_get(handle);
+	size_t n = (size_t)Rf_asInteger(size);
+	if (r->calling)
+		r_throw("busy", 0);
+	int rc = pool_restart(&r->pool, n);
+	if (rc < 0)
+		r_throw("worker", rc);
+	uint64_t deadline = clock_now() + clock_seconds(r->patience);
+	while (pool_count(&r->pool, WORKER_STARTING) > 0) {
+		int ms = clock_until(deadline, CHAN_SLICE);
+		if (ms == 0)
+			r_throw("worker", -ETIMEDOUT);
+		r_pool_poll(r, ms);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (r->pool.workers[i].state == WORKER_NONE)
+			r_throw("worker", r->pool.workers[i].status);
+	return R_NilValue;
+}
+
+/* The nodes' process ids, in order. */
+SEXP C_pool_nodes(SEXP handle)
+{
+	const struct r_pool *r = r_pool_get(handle);
+	SEXP pids = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)r->pool.n));
+	for (size_t i = 0; i < r->pool.n; i++)
+		INTEGER(pids)[i] = (int)r->pool.workers[i].pid;
+	UNPROTECT(1);
+	return pids;
+}
+
+SEXP C_pool_setup(SEXP handle, SEXP calls)
+{
+	struct r_pool *r = r_pool_get(handle);
+	size_t n = (size_t)Rf_xlength(calls);
+	struct blob **blobs = (struct blob **)R_alloc(n, sizeof(*blobs));
+	for (size_t i = 0; i < n; i++)
+		blobs[i] = (struct blob *)R_ExternalPtrAddr(
+			VECTOR_ELT(calls, (R_xlen_t)i));
+	int rc = pool_set_setup(&r->pool, blobs, n);
+	if (rc < 0)
+		r_throw("worker", rc);
+	return R_NilValue;
+}
+
+SEXP C_pool_close(SEXP handle)
+{
+	struct r_pool *r = r_pool_address(handle);
+	if (!r || !pool_alive(&r->pool))
+		return R_NilValue;
+	if (r->inside)
+		r_throw("busy", 0);
+	release(r);
+	return R_NilValue;
+}

@@ -1,0 +1,45 @@
+/*
+ * The session's handle: an external pointer to a struct r_pool, whose protected
+ * slot holds the R objects of the call in progress.
+ */
+#ifndef POOL_R_POOL_H
+#define POOL_R_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "pool.h"
+#include "r_util.h"
+#include "sched.h"
+
+/* What a call runs per element, as the node knows it too (node.R). */
+enum call_kind { CALL_EACH = 0, CALL_LAPPLY = 1, CALL_MAP = 2 };
+
+struct r_pool {
+	struct pool pool;
+	double patience; /* seconds a template or worker may take to start */
+	bool inside;	 /* a .Call is using it: no other may */
+
+	bool calling;
+	uint32_t number; /* of the call, from 1 */
+	enum call_kind kind;
+	struct sched sched;
+	struct blob *call; /* the WIRE_CALL message, if several share it */
+	const char *doing; /* what R code it runs: for the message of an error */
+};
+
+/* The struct behind a handle, or NULL: alive or not, whoever's it is. */
+struct r_pool *r_pool_address(SEXP handle);
+
+/* The struct of a live handle of this process; throws otherwise. */
+struct r_pool *r_pool_get(SEXP handle);
+
+/* One round of pool_poll(), and a look at R's interrupts: may jump. A lost
+ * template is thrown. */
+void r_pool_poll(struct r_pool *r, int ms);
+
+/* Slots whose workers are gone get new ones. */
+void r_pool_replace(struct r_pool *r);
+
+#endif

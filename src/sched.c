@@ -1,0 +1,184 @@
+/*
+ * What is claimed, done and lost.
+ *
+ * A claim's size follows the measured time of an element: enough for TARGET_NS
+ * of work, so that the round trip hardly shows, never more than a share of what
+ * is left, so that the end is even, and growing by steps, so that one quick
+ * element at the start proves nothing.
+ */
+#include "sched.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double TARGET_NS = 2e6;
+enum { GROWTH = 16 };
+
+int sched_init(struct sched *s, size_t n, size_t slots)
+{
+	*s = (struct sched){.n = n, .left = n, .slots = slots};
+	s->done = calloc(n / 64 + 1, sizeof(*s->done));
+	s->slot = calloc(slots ? slots : 1, sizeof(*s->slot));
+	if (s->done && s->slot)
+		return 0;
+	sched_release(s);
+	return -ENOMEM;
+}
+
+void sched_release(struct sched *s)
+{
+	free(s->done);
+	free(s->slot);
+	free(s->starts);
+	free(s->alone);
+	free(s->tries);
+	*s = (struct sched){0};
+}
+
+int sched_fix(struct sched *s, const size_t *starts, size_t chunks)
+{
+	s->starts = malloc((chunks + 1) * sizeof(*starts));
+	if (!s->starts)
+		return -ENOMEM;
+	memcpy(s->starts, starts, (chunks + 1) * sizeof(*starts));
+	s->chunks = chunks;
+	s->cursor = s->n;
+	for (size_t i = 0; i < s->slots; i++)
+		s->slot[i].chunk = i;
+	return 0;
+}
+
+static bool is_done(const struct sched *s, size_t element)
+{
+	return (s->done[element / 64] >> (element % 64)) & 1;
+}
+
+static void finish(struct sched *s, size_t element)
+{
+	if (is_done(s, element))
+		return;
+	s->done[element / 64] |= UINT64_C(1) << (element % 64);
+	s->left--;
+}
+
+/* The place in the stack of an element that the slot may run. */
+static size_t find_alone(const struct sched *s, size_t slot)
+{
+	for (size_t i = s->alones; i-- > 0;)
+		if (s->alone[i].slot == SCHED_ANY || s->alone[i].slot == slot)
+			return i;
+	return SCHED_ANY;
+}
+
+/* The slot's next chunk with anything in it, or s->chunks. */
+static size_t next_chunk(const struct sched *s, size_t slot)
+{
+	size_t k = s->slot[slot].chunk;
+	while (k < s->chunks && s->starts[k] == s->starts[k + 1])
+		k += s->slots;
+	return k < s->chunks ? k : s->chunks;
+}
+
+static size_t dynamic_size(const struct sched *s, const struct sched_slot *t)
+{
+	size_t share = (s->n - s->cursor) / (2 * s->slots);
+	size_t size = t->size * GROWTH;
+	double want = t->ns > 0 ? TARGET_NS / t->ns : 1;
+	if (want < (double)size)
+		size = (size_t)want;
+	if (size > share)
+		size = share;
+	return size > 0 ? size : 1;
+}
+
+bool sched_claim(struct sched *s, size_t slot, size_t *first, size_t *count)
+{
+	struct sched_slot *t = &s->slot[slot];
+	size_t i = find_alone(s, slot);
+	if (i != SCHED_ANY) {
+		*first = s->alone[i].element;
+		*count = 1;
+		s->alone[i] = s->alone[--s->alones];
+		return true;
+	}
+	size_t k = next_chunk(s, slot);
+	if (k < s->chunks) {
+		*first = s->starts[k];
+		*count = s->starts[k + 1] - *first;
+		t->chunk = k + s->slots;
+		return true;
+	}
+	if (s->cursor == s->n)
+		return false;
+	*first = s->cursor;
+	*count = t->size = dynamic_size(s, t);
+	s->cursor += *count;
+	return true;
+}
+
+bool sched_more(const struct sched *s, size_t slot)
+{
+	return s->cursor < s->n || next_chunk(s, slot) < s->chunks ||
+	       find_alone(s, slot) != SCHED_ANY;
+}
+
+void sched_done(struct sched *s, size_t slot, size_t first, size_t count,
+		uint64_t ns)
+{
+	for (size_t i = first; i < first + count; i++)
+		finish(s, i);
+	if (count > 0)
+		s->slot[slot].ns = (double)ns / (double)count;
+}
+
+static int push_alone(struct sched *s, size_t element, size_t slot)
+{
+	if (s->alones == s->alone_room) {
+		size_t room = s->alone_room ? s->alone_room * 2 : 16;
+		struct sched_alone *more =
+			realloc(s->alone, room * sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		s->alone = more;
+		s->alone_room = room;
+	}
+	s->alone[s->alones++] =
+		(struct sched_alone){.element = element, .slot = slot};
+	return 0;
+}
+
+int sched_lost(struct sched *s, size_t slot, size_t first, size_t count,
+	       unsigned retries, bool *given_up)
+{
+	*given_up = false;
+	if (count == 1) {
+		if (!s->tries)
+			s->tries = calloc(s->n, 1);
+		if (!s->tries)
+			return -ENOMEM;
+		if (s->tries[first]++ >= retries) {
+			finish(s, first);
+			*given_up = true;
+			return 0;
+		}
+	}
+	/* From the last to the first: a stack gives back the first first. */
+	for (size_t i = first + count; i-- > first;) {
+		int rc = is_done(s, i)
+				 ? 0
+				 : push_alone(s, i,
+					      s->chunks ? slot : SCHED_ANY);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+void sched_stop(struct sched *s)
+{
+	s->cursor = s->n;
+	s->alones = 0;
+	for (size_t i = 0; i < s->slots; i++)
+		s->slot[i].chunk = s->chunks;
+}

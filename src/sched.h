@@ -1,0 +1,72 @@
+/*
+ * What is claimed, done and lost of the n elements of one call.
+ *
+ * The truth is the bitmap of finished elements. A range of a worker that died
+ * is run again element by element, alone, so that the innocents of a range are
+ * never charged: a try counts only where the element was alone.
+ *
+ * Elements and slots count from 0. Functions return 0 or -ENOMEM.
+ */
+#ifndef POOL_SCHED_H
+#define POOL_SCHED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SCHED_ANY SIZE_MAX
+
+struct sched_alone {
+	size_t element;
+	size_t slot; /* the only slot that may run it, or SCHED_ANY */
+};
+
+struct sched_slot {
+	double ns;	/* an element's time, as last seen; 0: not yet */
+	size_t size;	/* of the last claim */
+	size_t chunk;	/* static: the next chunk */
+};
+
+struct sched {
+	size_t n;
+	size_t left;	/* elements without a result */
+	size_t cursor;	/* the first element never claimed */
+	uint64_t *done; /* bitmap */
+	size_t slots;
+	struct sched_slot *slot;
+	size_t *starts; /* static: chunk k is starts[k] .. starts[k + 1] - 1 */
+	size_t chunks;	/* 0: dynamic */
+	struct sched_alone *alone; /* to be run again, a stack */
+	size_t alones, alone_room;
+	unsigned char *tries; /* by element, once one was lost */
+};
+
+int sched_init(struct sched *s, size_t n, size_t slots);
+void sched_release(struct sched *s);
+
+/* Chunk k, elements starts[k] to starts[k + 1] - 1, is for slot k modulo the
+ * number of slots; starts has chunks + 1 entries. */
+int sched_fix(struct sched *s, const size_t *starts, size_t chunks);
+
+/* The next range for a slot: false when there is none for it now. */
+bool sched_claim(struct sched *s, size_t slot, size_t *first, size_t *count);
+
+/* Could the slot claim anything if it asked now? */
+bool sched_more(const struct sched *s, size_t slot);
+
+/* Results of a range have come, after `ns` nanoseconds of work. */
+void sched_done(struct sched *s, size_t slot, size_t first, size_t count,
+		uint64_t ns);
+
+/*
+ * The worker in the slot died with that claim. Sets *given_up when it was one
+ * element whose tries are used up: it then counts as finished, without a
+ * result; otherwise the elements will be claimed again.
+ */
+int sched_lost(struct sched *s, size_t slot, size_t first, size_t count,
+	       unsigned retries, bool *given_up);
+
+/* Nothing more is handed out; what is claimed may still finish. */
+void sched_stop(struct sched *s);
+
+#endif

@@ -1,0 +1,215 @@
+/*
+ * The template: fork on request, report deaths, bury.
+ *
+ * The session's end is told by its pidfd as well as by the socket: a child that
+ * the session forked elsewhere may hold a copy of the socket for long. Workers
+ * are told apart by an id that is never used again, so that a message about a
+ * dead one cannot hit its successor.
+ */
+#include "template.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "io.h"
+#include "proc.h"
+
+enum { POLL_CHILDREN_MS = 20 }; /* where no descriptor tells of children */
+
+struct child {
+	pid_t pid;
+	uint64_t id;
+};
+
+struct template {
+	const struct template_options *options;
+	const struct template_ops *ops;
+	struct chan control;
+	int session;	 /* pidfd, or -1 */
+	int children_fd; /* signalfd, or -1 */
+	int passed;	 /* a descriptor received, not yet used */
+	sigset_t mask;	 /* for workers */
+	struct child *children;
+	size_t n, room;
+};
+
+static _Noreturn void leave(const struct template *t)
+{
+	(void)tmpdir_remove(t->options->base);
+	proc_leave(0);
+}
+
+static _Noreturn void session_died(const struct template *t)
+{
+	proc_bury_all();
+	leave(t);
+}
+
+static _Noreturn void goodbye(const struct template *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		(void)kill(t->children[i].pid, SIGKILL);
+	for (size_t i = 0; i < t->n; i++)
+		while (waitpid(t->children[i].pid, NULL, 0) < 0 &&
+		       errno == EINTR)
+			;
+	leave(t);
+}
+
+static void report(struct template *t, uint16_t kind, uint64_t id, int64_t extra)
+{
+	struct wire_head h = {.kind = kind, .first = id, .extra = extra};
+	/* Without memory for forty bytes the session is told by our end. */
+	if (chan_say(&t->control, &h) < 0)
+		session_died(t);
+}
+
+static void bury(struct template *t)
+{
+	int status;
+	pid_t pid;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (size_t i = 0; i < t->n; i++) {
+			if (t->children[i].pid != pid)
+				continue;
+			uint64_t id = t->children[i].id;
+			t->children[i] = t->children[--t->n];
+			report(t, WIRE_DIED, id, status);
+			(void)chan_flush(&t->control);
+			char dir[TMPDIR_MAX];
+			if (tmpdir_of(t->options->base, id, dir) == 0)
+				(void)tmpdir_remove(dir);
+			break;
+		}
+	}
+}
+
+static _Noreturn void become_worker(struct template *t, int fd, uint64_t id,
+				    pid_t parent)
+{
+	char dir[TMPDIR_MAX];
+	chan_release(&t->control);
+	io_close(&t->session);
+	io_close(&t->children_fd);
+	if (proc_die_with(parent) < 0 || proc_unblock(&t->mask) < 0 ||
+	    tmpdir_of(t->options->base, id, dir) < 0 || mkdir(dir, 0700) < 0)
+		proc_leave(127);
+	errno = 0;
+	if (t->options->niceness != 0 && nice(t->options->niceness) < 0 &&
+	    errno != 0)
+		proc_leave(127);
+	t->ops->work(fd, dir);
+	proc_leave(0);
+}
+
+static int64_t start(struct template *t, uint64_t id, int fd)
+{
+	if (fd < 0)
+		return -EBADF;
+	if (t->n == t->room) {
+		size_t room = t->room ? t->room * 2 : 16;
+		struct child *more = realloc(t->children, room * sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		t->children = more;
+		t->room = room;
+	}
+	sigset_t mask;
+	pid_t parent = getpid();
+	pid_t pid = proc_fork(&mask);
+	if (pid == 0)
+		become_worker(t, fd, id, parent);
+	if (pid > 0)
+		t->children[t->n++] = (struct child){.pid = pid, .id = id};
+	return pid;
+}
+
+static void kill_worker(const struct template *t, uint64_t id)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->children[i].id == id)
+			(void)kill(t->children[i].pid, SIGKILL);
+}
+
+static void obey(struct template *t, const struct wire_head *h)
+{
+	switch (h->kind) {
+	case WIRE_STATE:
+		report(t, WIRE_READY, 0, t->ops->state(&t->control));
+		break;
+	case WIRE_FORK:
+		report(t, WIRE_STARTED, h->first, start(t, h->first, t->passed));
+		io_close(&t->passed);
+		break;
+	case WIRE_KILL:
+		kill_worker(t, h->first);
+		break;
+	default: /* WIRE_BYE, and what no session says */
+		goodbye(t);
+	}
+}
+
+static void listen_to_session(struct template *t)
+{
+	int passed = -1;
+	int rc = chan_fill(&t->control, &passed);
+	if (passed >= 0) {
+		io_close(&t->passed);
+		t->passed = passed;
+	}
+	struct wire_head h;
+	while (rc == 0 && (rc = chan_head(&t->control, &h)) == 0) {
+		obey(t, &h);
+		do
+			rc = chan_finish(&t->control);
+		while (rc == -EAGAIN);
+	}
+	if (rc < 0 && rc != -EAGAIN)
+		session_died(t);
+}
+
+static void serve(struct template *t)
+{
+	struct pollfd p[3] = {{.fd = t->control.fd, .events = POLLIN},
+			      {.fd = t->session, .events = POLLIN},
+			      {.fd = t->children_fd, .events = POLLIN}};
+	if (chan_pending(&t->control))
+		p[0].events |= POLLOUT;
+	if (poll(p, 3, t->children_fd < 0 ? POLL_CHILDREN_MS : -1) < 0)
+		return; /* EINTR, or memory that may come back */
+	if (p[1].revents)
+		session_died(t);
+	if (p[2].revents)
+		proc_drain(t->children_fd);
+	bury(t);
+	if (p[0].revents & (POLLIN | POLLHUP | POLLERR))
+		listen_to_session(t);
+	int rc = chan_flush(&t->control);
+	if (rc < 0 && rc != -EAGAIN)
+		session_died(t);
+}
+
+_Noreturn void template_run(const struct template_options *options,
+			    const struct template_ops *ops)
+{
+	struct template t = {.options = options, .ops = ops, .passed = -1};
+	chan_init(&t.control, options->control);
+	t.children_fd = proc_watch_children(&t.mask);
+	t.session = proc_watch(options->session);
+	if (t.session == -ESRCH || proc_adopt_orphans() < 0)
+		leave(&t);
+	if (t.children_fd < 0)
+		t.children_fd = -1;
+	if (t.session < 0)
+		t.session = -1;
+	report(&t, WIRE_READY, 0, options->error);
+	(void)chan_flush(&t.control);
+	if (options->error)
+		leave(&t);
+	for (;;)
+		serve(&t);
+}

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Runs the test suite with a package that was compiled for the address and the
+# undefined-behaviour sanitizer (tools/asan.mk).
+#
+#   tools/asan.sh BUILD_DIRECTORY
+#
+# A report by any process, also by a forked worker that nobody waits for, goes
+# to a file of its own, and any such file is a failure.
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+build=$PWD/$1
+reports=$build/asan/reports
+rm -rf "$reports"
+mkdir -p "$reports"
+
+# R itself is not compiled so: its runtime has to be there before R starts.
+runtime=$(gcc -print-file-name=libasan.so)
+# R leaks at exit by design; its own handler of SIGSEGV finds stack overflows.
+export ASAN_OPTIONS=detect_leaks=0:log_path=$reports/report
+export UBSAN_OPTIONS=print_stacktrace=1:log_path=$reports/report
+export R_LIBS=$build/asan/lib:$build/lib
+
+status=0
+R CMD env LD_PRELOAD="$runtime" "$(R RHOME)/bin/exec/R" --no-save --no-restore \
+  --no-echo -f tools/test.R </dev/null || status=$?
+
+shopt -s nullglob
+for report in "$reports"/report*; do
+  printf '%s\n' "--- $(basename "$report")" >&2
+  cat "$report" >&2
+  status=1
+done
+exit "$status"
