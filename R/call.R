@@ -15,19 +15,20 @@ run_call <- function(kind, fun, args, elements, n, starts = NULL,
                      names = NULL, count = "nodes", setup = NULL) {
   handle <- pool_handle()
   on.exit(.Call(C_call_finish, handle))
-  values <- sending(
-    handle,
-    .Call(
-      C_call_start, handle, kind, list(kind, fun, args), elements, n, starts
-    )
+  values <- NULL
+  # An R error inside C is one of serializing; of what, C knows. (No calling
+  # handler would see it where the C stack has run out.)
+  tryCatch(
+    {
+      values <- .Call(
+        C_call_start, handle, kind, list(kind, fun, args), elements, n, starts
+      )
+      while (!is.null(notes <- .Call(C_call_wait, handle))) {
+        relay(notes)
+      }
+    },
+    error = function(e) stop_sending(e, .Call(C_call_doing, handle))
   )
-  repeat {
-    notes <- sending(handle, .Call(C_call_wait, handle))
-    if (is.null(notes)) {
-      break
-    }
-    relay(notes)
-  }
   if (!is.null(setup)) {
     reference <- .Call(C_call_blob, handle)
   }
@@ -43,20 +44,16 @@ run_call <- function(kind, fun, args, elements, n, starts = NULL,
   values
 }
 
-# An R error inside C is one of serializing; of what, C knows.
-sending <- function(handle, code) {
-  withCallingHandlers(code, error = function(e) {
-    if (!inherits(e, "pool_error")) {
-      what <- switch(.Call(C_call_doing, handle),
-        constant = "the function or a constant argument",
-        elements = "an element",
-        result = "the result of a node"
-      )
-      if (!is.null(what)) {
-        stop_serialize(what, e)
-      }
-    }
-  })
+stop_sending <- function(e, doing) {
+  what <- switch(doing,
+    constant = "the function or a constant argument",
+    elements = "an element",
+    result = "the result of a node"
+  )
+  if (is.null(what) || inherits(e, "pool_error")) {
+    stop(e)
+  }
+  stop_serialize(what, e)
 }
 
 # fun(args) once on every node, in the order of nodes.

@@ -96,8 +96,9 @@ with_tmpdir <- function(dir, code) {
 # The claim being worked on, so that a jump to top level finds it again.
 node <- new.env(parent = emptyenv())
 
-node_start <- function(dir) {
-  with_tmpdir(dir, tempdir(check = TRUE))
+# Makes a temporary directory in `base`: its name.
+node_start <- function(base) {
+  with_tmpdir(base, basename(tempdir(check = TRUE)))
 }
 
 node_cleanup <- function() {
@@ -221,7 +222,8 @@ node_reply <- function(values) {
   tryCatch(
     node_send(values),
     error = function(e) {
-      node_send(node_sendable(values))
+      values <- node_sendable(values) # adds errors that node_send() looks for
+      node_send(values)
     }
   )
 }

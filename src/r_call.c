@@ -157,11 +157,11 @@ static void hand_out(struct r_pool *r, SEXP handle)
 		if (!worker_free(w) ||
 		    !sched_claim(&r->sched, i, &w->first, &w->count))
 			continue;
-		int rc = worker_step(w, WORKER_CLAIMED);
-		if (rc == 0 && w->call != r->number)
-			rc = tell_call(r, handle, &p);
+		int rc = w->call != r->number ? tell_call(r, handle, &p) : 0;
 		if (rc == 0)
 			rc = tell_range(r, handle, &p);
+		r->doing = NULL;
+		(void)worker_step(w, WORKER_CLAIMED);
 		if (rc < 0 && rc != -EPIPE)
 			r_throw("worker", rc);
 	}
@@ -194,7 +194,6 @@ static SEXP read_result(struct r_pool *r, size_t slot)
 	struct peer p = {r, slot};
 	struct worker *w = &r->pool.workers[slot];
 	struct reading a = {&w->chan, {worker_goes_on, &p}};
-	r->doing = "result";
 	if (chan_whole(&w->chan))
 		return read_body(&a);
 	SEXP x = R_tryCatchError(read_body, &a, read_failed, NULL);
@@ -278,7 +277,9 @@ static void collect(struct r_pool *r, SEXP handle, size_t slot,
 	bool ours = w->state == WORKER_BUSY && h->kind == WIRE_RESULT &&
 		    h->call == r->number && h->first == w->first &&
 		    h->count == w->count;
+	r->doing = "result";
 	SEXP x = PROTECT(read_result(r, slot));
+	r->doing = NULL;
 	if (x != R_NilValue) {
 		if (!ours || !take_values(handle, w, slot, x,
 					  (h->flags & WIRE_MIXED) != 0))
@@ -286,6 +287,7 @@ static void collect(struct r_pool *r, SEXP handle, size_t slot,
 		uint64_t ns = h->extra > 0 ? (uint64_t)h->extra : 0;
 		sched_done(&r->sched, slot, w->first, w->count, ns);
 		w->done += w->count;
+		w->count = 0;
 		(void)worker_step(w, WORKER_DONE);
 	}
 	UNPROTECT(1);
@@ -322,9 +324,7 @@ static void take_in(struct r_pool *r, SEXP handle)
 			collect(r, handle, i, &h);
 		else if (rc < 0 && rc != -EAGAIN)
 			r_throw("answer", rc);
-		if (w->state == WORKER_IDLE)
-			w->count = 0;
-		else if (w->state == WORKER_GONE)
+		if (w->state == WORKER_GONE)
 			bury(r, handle, i);
 	}
 }
@@ -362,6 +362,7 @@ SEXP C_call_start(SEXP handle, SEXP kind, SEXP constant, SEXP elements, SEXP n,
 	r->call = NULL;
 	r->number = r->number == UINT32_MAX ? 1 : r->number + 1;
 	r->kind = (enum call_kind)Rf_asInteger(kind);
+	r->doing = NULL;
 	int rc = sched_init(&r->sched, size, r->pool.n);
 	if (rc == 0)
 		rc = fix(&r->sched, starts);
@@ -373,6 +374,7 @@ SEXP C_call_start(SEXP handle, SEXP kind, SEXP constant, SEXP elements, SEXP n,
 		r->doing = "constant";
 		rc = r->call ? r_stream_write_blob(r->call, &h, constant)
 			     : -ENOMEM;
+		r->doing = NULL;
 		if (rc < 0)
 			r_throw("call", rc);
 	}
@@ -414,9 +416,10 @@ SEXP C_call_finish(SEXP handle)
 	r->calling = r->inside = false;
 	for (size_t i = 0; i < r->pool.n; i++) {
 		struct worker *w = &r->pool.workers[i];
-		(void)chan_give_up(&w->chan);
 		struct wire_head h = {.kind = WIRE_END, .call = r->number};
-		if (w->state == WORKER_BUSY)
+		bool torn = w->chan.writing.open && w->chan.writing.broken_up;
+		(void)chan_give_up(&w->chan);
+		if (w->state == WORKER_BUSY || torn)
 			(void)pool_kill_worker(&r->pool, i);
 		else if (w->call == r->number && chan_say(&w->chan, &h) == 0)
 			(void)chan_flush(&w->chan);

@@ -244,21 +244,27 @@ static void run_node(void *of)
 	(void)r_call("node_main");
 }
 
-static void start_node(void *dir)
+struct home {
+	const char *base;
+	char *name; /* of the temporary directory, for the template */
+};
+
+static void start_node(void *of)
 {
+	const struct home *h = of;
 	SEXP call = PROTECT(Rf_lang2(Rf_install("node_start"),
-				     PROTECT(Rf_mkString(dir))));
-	(void)Rf_eval(call, r_namespace());
-	UNPROTECT(2);
+				     PROTECT(Rf_mkString(h->base))));
+	SEXP name = PROTECT(Rf_eval(call, r_namespace()));
+	(void)snprintf(h->name, TMPDIR_NAME, "%s", r_string(name));
+	UNPROTECT(3);
 }
 
 /* template_ops.work */
-static void work(int fd, const char *dir)
+static void work(int fd, const char *base, char name[TMPDIR_NAME])
 {
 	chan_init(&node.chan, fd);
-	char path[TMPDIR_MAX];
-	(void)snprintf(path, sizeof(path), "%s", dir);
-	if (!R_ToplevelExec(start_node, path))
+	struct home home = {base, name};
+	if (!R_ToplevelExec(start_node, &home))
 		proc_leave(127);
 	/* Back here only by a jump to top level; node_main() goes on with the
 	 * claim that jumped. */

@@ -10,18 +10,20 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdlib.h>
-#include <sys/stat.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "io.h"
 #include "proc.h"
 
-enum { POLL_CHILDREN_MS = 20 }; /* where no descriptor tells of children */
+enum {
+	POLL_CHILDREN_MS = 20, /* where no descriptor tells of children */
+	CHILDREN = 4096,       /* at a time, those dying included */
+};
 
 struct child {
-	pid_t pid;
+	pid_t pid; /* 0: a free place */
 	uint64_t id;
 };
 
@@ -33,8 +35,9 @@ struct template {
 	int children_fd; /* signalfd, or -1 */
 	int passed;	 /* a descriptor received, not yet used */
 	sigset_t mask;	 /* for workers */
-	struct child *children;
-	size_t n, room;
+	struct child children[CHILDREN];
+	size_t n; /* places ever used */
+	char (*names)[TMPDIR_NAME]; /* by place: shared with the workers */
 };
 
 static _Noreturn void leave(const struct template *t)
@@ -52,9 +55,11 @@ static _Noreturn void session_died(const struct template *t)
 static _Noreturn void goodbye(const struct template *t)
 {
 	for (size_t i = 0; i < t->n; i++)
-		(void)kill(t->children[i].pid, SIGKILL);
+		if (t->children[i].pid > 0)
+			(void)kill(t->children[i].pid, SIGKILL);
 	for (size_t i = 0; i < t->n; i++)
-		while (waitpid(t->children[i].pid, NULL, 0) < 0 &&
+		while (t->children[i].pid > 0 &&
+		       waitpid(t->children[i].pid, NULL, 0) < 0 &&
 		       errno == EINTR)
 			;
 	leave(t);
@@ -68,41 +73,46 @@ static void report(struct template *t, uint16_t kind, uint64_t id, int64_t extra
 		session_died(t);
 }
 
+/* The place of a child; t->n if it is none of ours. 0 finds a free one. */
+static size_t place_of(const struct template *t, pid_t pid)
+{
+	size_t i = 0;
+	while (i < t->n && t->children[i].pid != pid)
+		i++;
+	return i;
+}
+
 static void bury(struct template *t)
 {
 	int status;
 	pid_t pid;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		for (size_t i = 0; i < t->n; i++) {
-			if (t->children[i].pid != pid)
-				continue;
-			uint64_t id = t->children[i].id;
-			t->children[i] = t->children[--t->n];
-			report(t, WIRE_DIED, id, status);
-			(void)chan_flush(&t->control);
-			char dir[TMPDIR_MAX];
-			if (tmpdir_of(t->options->base, id, dir) == 0)
-				(void)tmpdir_remove(dir);
-			break;
-		}
+		size_t i = place_of(t, pid);
+		if (i == t->n)
+			continue; /* an orphan that fell to us */
+		t->children[i].pid = 0;
+		report(t, WIRE_DIED, t->children[i].id, status);
+		(void)chan_flush(&t->control);
+		char dir[TMPDIR_MAX];
+		if (tmpdir_in(t->options->base, t->names[i], dir) == 0)
+			(void)tmpdir_remove(dir);
+		t->names[i][0] = '\0';
 	}
 }
 
-static _Noreturn void become_worker(struct template *t, int fd, uint64_t id,
-				    pid_t parent)
+static _Noreturn void become_worker(struct template *t, int fd, pid_t parent,
+				    char name[TMPDIR_NAME])
 {
-	char dir[TMPDIR_MAX];
 	chan_release(&t->control);
 	io_close(&t->session);
 	io_close(&t->children_fd);
-	if (proc_die_with(parent) < 0 || proc_unblock(&t->mask) < 0 ||
-	    tmpdir_of(t->options->base, id, dir) < 0 || mkdir(dir, 0700) < 0)
+	if (proc_die_with(parent) < 0 || proc_unblock(&t->mask) < 0)
 		proc_leave(127);
 	errno = 0;
 	if (t->options->niceness != 0 && nice(t->options->niceness) < 0 &&
 	    errno != 0)
 		proc_leave(127);
-	t->ops->work(fd, dir);
+	t->ops->work(fd, t->options->base, name);
 	proc_leave(0);
 }
 
@@ -110,28 +120,25 @@ static int64_t start(struct template *t, uint64_t id, int fd)
 {
 	if (fd < 0)
 		return -EBADF;
-	if (t->n == t->room) {
-		size_t room = t->room ? t->room * 2 : 16;
-		struct child *more = realloc(t->children, room * sizeof(*more));
-		if (!more)
-			return -ENOMEM;
-		t->children = more;
-		t->room = room;
-	}
+	size_t i = place_of(t, 0);
+	if (i == CHILDREN)
+		return -EAGAIN;
 	sigset_t mask;
 	pid_t parent = getpid();
 	pid_t pid = proc_fork(&mask);
 	if (pid == 0)
-		become_worker(t, fd, id, parent);
-	if (pid > 0)
-		t->children[t->n++] = (struct child){.pid = pid, .id = id};
+		become_worker(t, fd, parent, t->names[i]);
+	if (pid > 0) {
+		t->children[i] = (struct child){.pid = pid, .id = id};
+		t->n += i == t->n;
+	}
 	return pid;
 }
 
 static void kill_worker(const struct template *t, uint64_t id)
 {
 	for (size_t i = 0; i < t->n; i++)
-		if (t->children[i].id == id)
+		if (t->children[i].pid > 0 && t->children[i].id == id)
 			(void)kill(t->children[i].pid, SIGKILL);
 }
 
@@ -196,8 +203,16 @@ static void serve(struct template *t)
 _Noreturn void template_run(const struct template_options *options,
 			    const struct template_ops *ops)
 {
-	struct template t = {.options = options, .ops = ops, .passed = -1};
+	static struct template t;
+	t.options = options;
+	t.ops = ops;
+	t.passed = -1;
 	chan_init(&t.control, options->control);
+	t.names = mmap(NULL, CHILDREN * sizeof(*t.names),
+		       PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		       0);
+	if (t.names == MAP_FAILED)
+		leave(&t);
 	t.children_fd = proc_watch_children(&t.mask);
 	t.session = proc_watch(options->session);
 	if (t.session == -ESRCH || proc_adopt_orphans() < 0)

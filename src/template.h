@@ -13,9 +13,10 @@
 struct template_ops {
 	/* Takes in a WIRE_STATE message's payload; 0 or an errno to report. */
 	int (*state)(struct chan *control);
-	/* Becomes worker `id`, talking over `fd`; must not return. `dir` is
-	 * where its temporary directory belongs. */
-	void (*work)(int fd, const char *dir);
+	/* Becomes a worker, talking over `fd`; must not return. Its temporary
+	 * directory belongs into `base`, and its name into `name`, so that the
+	 * template can remove it. */
+	void (*work)(int fd, const char *base, char name[TMPDIR_NAME]);
 };
 
 struct template_options {

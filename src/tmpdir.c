@@ -5,6 +5,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,9 +40,13 @@ int tmpdir_make(char path[TMPDIR_MAX])
 	return rc;
 }
 
-int tmpdir_of(const char *base, unsigned long long id, char path[TMPDIR_MAX])
+int tmpdir_in(const char *base, const char name[TMPDIR_NAME],
+	      char path[TMPDIR_MAX])
 {
-	return fits(snprintf(path, TMPDIR_MAX, "%s/%llu", base, id));
+	if (!*name || *name == '.' || !memchr(name, '\0', TMPDIR_NAME) ||
+	    strchr(name, '/'))
+		return -EINVAL;
+	return fits(snprintf(path, TMPDIR_MAX, "%s/%s", base, name));
 }
 
 static int remove_one(const char *path, const struct stat *s, int type,

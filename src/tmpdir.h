@@ -4,13 +4,14 @@
 
 #include <stddef.h>
 
-enum { TMPDIR_MAX = 512 };
+enum { TMPDIR_MAX = 512, TMPDIR_NAME = 32 };
 
 /* Makes a directory below TMPDIR, TMP, TEMP or /tmp; 0 or -errno. */
 int tmpdir_make(char path[TMPDIR_MAX]);
 
-/* The path of worker `id`'s directory below `base`. */
-int tmpdir_of(const char *base, unsigned long long id, char path[TMPDIR_MAX]);
+/* The path of a directory in `base`; -EINVAL for a name that is none. */
+int tmpdir_in(const char *base, const char name[TMPDIR_NAME],
+	      char path[TMPDIR_MAX]);
 
 /* Removes a tree, links not followed; what is already gone is fine. */
 int tmpdir_remove(const char *path);

@@ -156,7 +156,11 @@ main <- function(args) {
   }
   lost <- missing_from(setdiff(must, here))
   if (length(lost)) {
-    show_logs(logs, c(plan$install, plan$unobtainable))
+    show_logs(logs, setdiff(plan$install, .packages(all.available = TRUE)))
+    if (length(plan$unobtainable)) {
+      message("not in the repository, in the version that is needed: ",
+        paste(plan$unobtainable, collapse = ", "))
+    }
     stop("could not install: ", paste(lost, collapse = ", "), call. = FALSE)
   }
   for (package in setdiff(may, here)) {

@@ -31,12 +31,15 @@ any       command gcc                  gcc
 any       command pkg-config           pkg-config
 test      header  curl/curl.h          libcurl4-openssl-dev  curl
 test      header  openssl/ssl.h        libssl-dev            openssl
+test      header  uv.h                 libuv1-dev            fs
 demo      header  curl/curl.h          libcurl4-openssl-dev  curl
 demo      header  openssl/ssl.h        libssl-dev            openssl
 demo      header  libxml/parser.h      libxml2-dev           xml2
 demo      command node                 nodejs
 demo      command npm                  npm
+doc       header  uv.h                 libuv1-dev            fs
 doc       header  libxml/parser.h      libxml2-dev           xml2
+check     header  uv.h                 libuv1-dev            fs
 check     command pandoc               pandoc
 check     command qpdf                 qpdf
 lint      header  libxml/parser.h      libxml2-dev           xml2

@@ -12,7 +12,7 @@ for (type in c("FORK", "PSOCK")) {
           objects = ls(globalenv(), all.names = TRUE),
           options = options()[c("digits", "scipen", "pool_test_option")],
           variable = Sys.getenv("POOL_TEST_VARIABLE", NA),
-          zone = Sys.timezone(),
+          zone = Sys.getenv("TZ", NA),
           collate = Sys.getlocale("LC_COLLATE"),
           loaded = "stats4" %in% loadedNamespaces(),
           attached = search(),
