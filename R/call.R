@@ -34,7 +34,9 @@ run_call <- function(kind, fun, args, elements, n, starts = NULL,
   }
   on.exit()
   failures <- .Call(C_call_finish, handle)
-  names(values) <- names
+  if (n > 0) {
+    names(values) <- names # an empty list has none in parallel
+  }
   if (!is.null(failures)) {
     stop_tasks(failures, values, count)
   }

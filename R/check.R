@@ -74,6 +74,17 @@ find_function <- function(fun, argument, envir) {
   )
 }
 
+# An error in preparing the input is one of the input.
+as_input <- function(argument, code) {
+  tryCatch(code, error = function(e) {
+    stop_input(argument, NULL, conditionMessage(e))
+  })
+}
+
+check_scheduling <- function(.scheduling) {
+  as_input(".scheduling", match.arg(.scheduling, c("static", "dynamic")))
+}
+
 check_chunk_size <- function(chunk.size) {
   if (!is.null(chunk.size) && (!is.numeric(chunk.size) ||
     length(chunk.size) != 1L || is.na(chunk.size))) {

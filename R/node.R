@@ -174,8 +174,11 @@ node_lapply <- function(X, FUN, ...) {
 }
 
 node_map <- function(fun, columns, more, claim) {
-  .Call(C_node_map, fun, columns, more, claim)
+  .Call(C_node_map, fun, columns, more, claim, quote_head)
 }
+
+# What do.call(quote = TRUE) writes for quote(): R's versions differ.
+quote_head <- enquote(NULL)[[1L]]
 
 # ---- what tasks signal ----
 

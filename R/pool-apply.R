@@ -65,13 +65,7 @@ NULL
 pool_lapply <- function(X, fun, ..., chunk.size = NULL) {
   pool_handle()
   fun <- check_function(fun, "fun")
-  check_chunk_size(chunk.size)
-  elements <- as_elements(X)
-  n <- length(elements)
-  starts <- if (!is.null(chunk.size) && chunk.size > 0 && n > 0L) {
-    chunk_starts(n, max(1, ceiling(n / chunk.size)))
-  }
-  run_call(CALL_LAPPLY, fun, list(...), elements, n, starts, names(elements))
+  run_lapply(X, fun, list(...), chunk.size)
 }
 
 #' @rdname pool_apply
@@ -80,7 +74,7 @@ pool_sapply <- function(X, FUN, ..., simplify = TRUE, USE.NAMES = TRUE,
                         chunk.size = NULL) {
   pool_handle()
   FUN <- find_function(FUN, "FUN", parent.frame())
-  answer <- pool_lapply(as.list(X), FUN, ..., chunk.size = chunk.size)
+  answer <- run_lapply(as.list(X), FUN, list(...), chunk.size)
   if (USE.NAMES && is.character(X) && is.null(names(answer))) {
     names(answer) <- X
   }
@@ -98,14 +92,22 @@ pool_map <- function(fun, ..., MoreArgs = NULL, RECYCLE = TRUE,
                      .scheduling = c("static", "dynamic")) {
   pool_handle()
   fun <- check_function(fun, "fun")
-  static <- !missing(.scheduling) && match.arg(.scheduling) == "static"
+  static <- !missing(.scheduling) && check_scheduling(.scheduling) == "static"
   args <- list(...)
   n <- map_length(args, RECYCLE)
-  columns <- lapply(args, map_column, n, RECYCLE)
-  answer <- if (n > 0L) {
-    starts <- if (static) as.numeric(0:n)
-    run_call(CALL_MAP, fun, as.list(MoreArgs), columns, n, starts,
-      if (USE.NAMES) map_names(args, n), "elements"
+  input <- as_input("...", {
+    if (RECYCLE && !all(lengths(args) == n)) {
+      args <- lapply(args, rep, length.out = n)
+    }
+    list(
+      columns = lapply(args, map_column, n),
+      shell = map_shell(args[[1L]], n, USE.NAMES)
+    )
+  })
+  answer <- input$shell
+  if (n > 0L) {
+    answer[] <- run_call(CALL_MAP, fun, as.list(MoreArgs), input$columns, n,
+      if (static) as.numeric(0:n), names(answer), "elements"
     )
   }
   if (isFALSE(SIMPLIFY)) {
@@ -163,14 +165,24 @@ node_assign <- function(names, values) {
   }
 }
 
+run_lapply <- function(X, fun, args, chunk.size) {
+  check_chunk_size(chunk.size)
+  elements <- as_input("X", as_elements(X))
+  n <- length(elements)
+  starts <- if (!is.null(chunk.size) && chunk.size > 0 && n > 0L) {
+    chunk_starts(n, max(1, ceiling(n / chunk.size)))
+  }
+  run_call(CALL_LAPPLY, fun, args, elements, n, starts, names(elements))
+}
+
 # X as a plain vector, an element of which is what lapply() on a node would see;
 # an object is subset first, as parallel does it.
 as_elements <- function(X) {
-  if (is.vector(X) && !is.object(X) && !is.expression(X)) {
-    X
-  } else {
-    as.list(X[seq_along(X)])
-  }
+  if (is_plain(X)) X else as.list(X[seq_along(X)])
+}
+
+is_plain <- function(x) {
+  is.vector(x) && !is.object(x) && !is.expression(x)
 }
 
 map_length <- function(args, recycle) {
@@ -189,23 +201,21 @@ map_length <- function(args, recycle) {
   max(n)
 }
 
-# One vector of pool_map(), n long and plain.
-map_column <- function(x, n, recycle) {
-  if (recycle && length(x) != n) {
-    x <- rep(x, length.out = n)
-  }
-  if (is.vector(x) && !is.object(x) && !is.expression(x)) {
-    x
-  } else {
-    lapply(seq_len(n), function(i) x[[i]])
-  }
+# One vector of pool_map(), of n elements at least, as a plain one.
+map_column <- function(x, n) {
+  if (is_plain(x)) x else lapply(seq_len(n), function(i) x[[i]])
 }
 
-map_names <- function(args, n) {
-  first <- args[[1L]]
+# What becomes the value, with its names; clusterMap()'s own errors where they
+# do not fit, only before the work.
+map_shell <- function(first, n, use_names) {
+  shell <- if (n > 0L) vector("list", n)
   names <- names(first)
   if (is.null(names) && is.character(first)) {
     names <- first
   }
-  if (is.null(names) || length(names) == n) names else rep_len(names, n)
+  if (use_names && !is.null(names)) {
+    names(shell) <- names
+  }
+  shell
 }

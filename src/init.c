@@ -28,7 +28,7 @@ static const R_CallMethodDef entries[] = {
 	ENTRY(C_node_payload, 0),
 	ENTRY(C_node_claim, 0),
 	ENTRY(C_node_lapply, 2),
-	ENTRY(C_node_map, 4),
+	ENTRY(C_node_map, 5),
 	ENTRY(C_node_skip, 1),
 	ENTRY(C_node_reply, 2),
 	ENTRY(C_node_try, 1),

@@ -31,7 +31,7 @@ SEXP C_node_next(void);
 SEXP C_node_payload(void);
 SEXP C_node_claim(void);
 SEXP C_node_lapply(SEXP env, SEXP claim);
-SEXP C_node_map(SEXP fun, SEXP columns, SEXP more, SEXP claim);
+SEXP C_node_map(SEXP fun, SEXP columns, SEXP more, SEXP claim, SEXP quote);
 SEXP C_node_skip(SEXP claim);
 SEXP C_node_reply(SEXP value, SEXP mixed);
 SEXP C_node_try(SEXP value);

@@ -162,14 +162,6 @@ SEXP C_node_lapply(SEXP env, SEXP claim)
 	return R_NilValue;
 }
 
-static SEXP quoted(SEXP x)
-{
-	PROTECT(x);
-	SEXP call = Rf_lang2(R_QuoteSymbol, x);
-	UNPROTECT(1);
-	return call;
-}
-
 static SEXP element(SEXP column, R_xlen_t i)
 {
 	switch (TYPEOF(column)) {
@@ -190,10 +182,10 @@ static SEXP element(SEXP column, R_xlen_t i)
 	}
 }
 
-/* A pairlist cell per argument; names as tags. */
-static SEXP argument(SEXP value, SEXP names, R_xlen_t k, SEXP rest)
+/* A cell of a call's arguments: quote(value), with its name as tag. */
+static SEXP argument(SEXP quote, SEXP value, SEXP names, R_xlen_t k, SEXP rest)
 {
-	SEXP cell = Rf_lcons(PROTECT(quoted(value)), rest);
+	SEXP cell = Rf_cons(PROTECT(Rf_lang2(quote, value)), rest);
 	UNPROTECT(1);
 	if (names != R_NilValue && LENGTH(STRING_ELT(names, k)) > 0)
 		SET_TAG(cell, Rf_installTrChar(STRING_ELT(names, k)));
@@ -201,8 +193,9 @@ static SEXP argument(SEXP value, SEXP names, R_xlen_t k, SEXP rest)
 }
 
 /* fun(columns[[1]][[i]], ..., more) for every i of the claim, as
- * do.call(quote = TRUE) does it from the global environment. */
-SEXP C_node_map(SEXP fun, SEXP columns, SEXP more, SEXP claim)
+ * do.call(quote = TRUE) does it from the global environment; `quote` is what
+ * it writes for quote(). */
+SEXP C_node_map(SEXP fun, SEXP columns, SEXP more, SEXP claim, SEXP quote)
 {
 	SEXP head = TYPEOF(fun) == STRSXP
 			    ? Rf_installTrChar(STRING_ELT(fun, 0))
@@ -213,8 +206,8 @@ SEXP C_node_map(SEXP fun, SEXP columns, SEXP more, SEXP claim)
 	PROTECT_INDEX at;
 	PROTECT_WITH_INDEX(tail, &at);
 	for (R_xlen_t k = Rf_xlength(more); k-- > 0;)
-		REPROTECT(tail = argument(VECTOR_ELT(more, k), more_names, k,
-					  tail),
+		REPROTECT(tail = argument(quote, VECTOR_ELT(more, k),
+					  more_names, k, tail),
 			  at);
 	R_xlen_t n = Rf_xlength(VECTOR_ELT(claim, 0));
 	while (*claim_index(claim) < n) {
@@ -224,7 +217,7 @@ SEXP C_node_map(SEXP fun, SEXP columns, SEXP more, SEXP claim)
 		PROTECT_WITH_INDEX(args, &here);
 		for (R_xlen_t k = Rf_xlength(columns); k-- > 0;) {
 			SEXP x = PROTECT(element(VECTOR_ELT(columns, k), i));
-			SEXP cell = argument(x, names, k, args);
+			SEXP cell = argument(quote, x, names, k, args);
 			UNPROTECT(1);
 			REPROTECT(args = cell, here);
 		}

@@ -23,6 +23,8 @@ shared <- new.env()
 reference_cluster <- function() {
   if (is.null(shared$cluster)) {
     shared$cluster <- parallel::makeCluster(2L, type = "PSOCK")
+    # testthat sets this for the session, and the pool's nodes go by that.
+    parallel::clusterCall(shared$cluster, options, useFancyQuotes = FALSE)
     withr::defer(
       {
         parallel::stopCluster(shared$cluster)

@@ -86,7 +86,6 @@ test_that("pool_evalq() agrees with clusterEvalQ()", {
     inside * 2
   }))
   both(ls())
-  both(requireNamespace("tools"))
 })
 
 test_that("pool_export() agrees with clusterExport()", {
@@ -116,7 +115,6 @@ test_that("pool_export() agrees with clusterExport()", {
   export("fun")
   read("fun", via = function(l) lapply(l, function(f) f(1)))
   export(character(0))
-  export(list("one"), label = "a list of names")
   export(c(named = "one"))
   export("pi")
   read("pi")

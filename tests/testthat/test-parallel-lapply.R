@@ -32,6 +32,15 @@ test_that("the bits of numbers survive", {
   same_lapply(x, at_top(function(v) writeBin(v, raw())), label = "as the node sees them")
 })
 
+test_that("environments that every R process has are the node's own, and ours again", {
+  local_pool()
+  known <- list(globalenv(), baseenv(), emptyenv(), asNamespace("stats"),
+                as.environment("package:stats"))
+  same_lapply(known, identity)
+  same_lapply(known, environmentName)
+  expect_identical(pool_lapply(known, identity), known)
+})
+
 test_that("environments and R6 objects in lists arrive with their contents", {
   local_pool()
   envs <- list(list2env(list(a = 1)), list2env(list(b = 2, c = 3)))

@@ -83,9 +83,24 @@ test_that("arguments are found by name, by part of a name, and in order", {
   same_sapply(1:3, f, be = 10)
   same_sapply(1:3, f, 10, al = 5)
   same_sapply(FUN = f, X = 1:3, 7)
-  same_sapply(1:3, f, x = 5, label = "the element's own name")
   expect_error(pool_sapply(1:3, f, gamma = 1), "unused argument (gamma = ",
                fixed = TRUE, class = "pool_task_error")
   same_sapply(1:4, at_top(function(x, ...) sum(x, ...)), 1, 2, 3)
   same_sapply(1:4, at_top(function(x, ...) names(list(...))), a = 1, simp = 2)
+})
+
+test_that("names of arguments of parallel's inner functions are free to use", {
+  # parLapply() hands `...` to clusterApply(cl, x, fun, ...) and that to
+  # lapply(X, FUN, ...), whose own names it then can't tell from the user's.
+  local_pool()
+  expect_error(parallel::parLapply(reference_cluster(), 1:2, function(i, x) i + x, x = 5),
+               "matched by multiple actual arguments")
+  expect_identical(pool_lapply(1:3, function(i, x) i + x, x = 5), list(6, 7, 8))
+  expect_identical(pool_sapply(1:3, function(x, y) c(x, y), x = 5),
+                   rbind(rep(5, 3), c(1, 2, 3)))
+  expect_identical(pool_lapply(1:2, function(i, cl) i + cl, cl = 5), list(6, 7))
+  expect_identical(pool_sapply(1:2, function(i, fun) i + fun, fun = 5), c(6, 7))
+  expect_identical(pool_map(function(i, cl) i + cl, 1:2, cl = 5), list(6, 7))
+  expect_identical(pool_call(function(cl, x, X, FUN) cl + x + X + FUN,
+                             cl = 1, x = 2, X = 3, FUN = 4), list(10, 10))
 })
