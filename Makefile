@@ -82,7 +82,8 @@ doc: $(BUILD)/stamps/deps-doc
 	Rscript tools/doc.R
 
 # make doc-check     are they what the comments make?
-doc-check: $(BUILD)/stamps/deps-doc
+# Links between pages are looked up in the installed package.
+doc-check: install $(BUILD)/stamps/deps-doc
 	tools/doc-check.sh $(BUILD)
 
 # make check         R CMD check --as-cran, without an error or a warning

@@ -14,14 +14,15 @@ CALL_MAP <- 2L # fun(columns[[1]][[i]], columns[[2]][[i]], ..., args)
 run_call <- function(kind, fun, args, elements, n, starts = NULL,
                      names = NULL, count = "nodes", setup = NULL) {
   handle <- pool_handle()
-  on.exit(.Call(C_call_finish, handle))
+  token <- new.env(hash = FALSE, parent = emptyenv())
+  on.exit(.Call(C_call_finish, handle, token))
   values <- NULL
   # An R error inside C is one of serializing; of what, C knows. (No calling
   # handler would see it where the C stack has run out.)
   tryCatch(
     {
       values <- .Call(
-        C_call_start, handle, kind, list(kind, fun, args), elements, n, starts
+        C_call_start, handle, token, list(kind, fun, args), elements, n, starts
       )
       while (!is.null(notes <- .Call(C_call_wait, handle))) {
         relay(notes)
@@ -33,7 +34,7 @@ run_call <- function(kind, fun, args, elements, n, starts = NULL,
     reference <- .Call(C_call_blob, handle)
   }
   on.exit()
-  failures <- .Call(C_call_finish, handle)
+  failures <- .Call(C_call_finish, handle, token)
   if (n > 0) {
     names(values) <- names # an empty list has none in parallel
   }

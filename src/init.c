@@ -20,7 +20,7 @@ static const R_CallMethodDef entries[] = {
 	ENTRY(C_pool_close, 1),
 	ENTRY(C_call_start, 6),
 	ENTRY(C_call_wait, 1),
-	ENTRY(C_call_finish, 1),
+	ENTRY(C_call_finish, 2),
 	ENTRY(C_call_blob, 1),
 	ENTRY(C_call_doing, 1),
 	ENTRY(C_template_run, 1),

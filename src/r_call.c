@@ -17,8 +17,15 @@
 enum { RETRIES = 2 };
 
 /* The handle's protected list. */
-enum { HELD_CONSTANT, HELD_ELEMENTS, HELD_VALUES, HELD_ERRORS, HELD_NOTES,
-       HELD };
+enum {
+	HELD_CONSTANT,
+	HELD_ELEMENTS,
+	HELD_VALUES,
+	HELD_ERRORS,
+	HELD_NOTES,
+	HELD_TOKEN, /* tells the call from one made inside it */
+	HELD
+};
 
 static SEXP held(SEXP handle, int i)
 {
@@ -343,7 +350,7 @@ static int fix(struct sched *s, SEXP starts)
 	return sched_fix(s, at, n - 1);
 }
 
-SEXP C_call_start(SEXP handle, SEXP kind, SEXP constant, SEXP elements, SEXP n,
+SEXP C_call_start(SEXP handle, SEXP token, SEXP constant, SEXP elements, SEXP n,
 		  SEXP starts)
 {
 	struct r_pool *r = r_pool_get(handle);
@@ -353,6 +360,7 @@ SEXP C_call_start(SEXP handle, SEXP kind, SEXP constant, SEXP elements, SEXP n,
 	SEXP all = PROTECT(Rf_allocVector(VECSXP, HELD));
 	SET_VECTOR_ELT(all, HELD_CONSTANT, constant);
 	SET_VECTOR_ELT(all, HELD_ELEMENTS, elements);
+	SET_VECTOR_ELT(all, HELD_TOKEN, token);
 	SET_VECTOR_ELT(all, HELD_VALUES,
 		       Rf_allocVector(VECSXP, (R_xlen_t)size));
 	R_SetExternalPtrProtected(handle, all);
@@ -361,7 +369,7 @@ SEXP C_call_start(SEXP handle, SEXP kind, SEXP constant, SEXP elements, SEXP n,
 	blob_unref(r->call);
 	r->call = NULL;
 	r->number = r->number == UINT32_MAX ? 1 : r->number + 1;
-	r->kind = (enum call_kind)Rf_asInteger(kind);
+	r->kind = (enum call_kind)Rf_asInteger(VECTOR_ELT(constant, 0));
 	r->doing = NULL;
 	int rc = sched_init(&r->sched, size, r->pool.n);
 	if (rc == 0)
@@ -407,11 +415,13 @@ SEXP C_call_wait(SEXP handle)
 	return R_NilValue;
 }
 
-/* Ends the call, finished or not. The errors, the last one first. */
-SEXP C_call_finish(SEXP handle)
+/* Ends the call, finished or not, if it is that one. The errors, the last one
+ * first. */
+SEXP C_call_finish(SEXP handle, SEXP token)
 {
 	struct r_pool *r = r_pool_address(handle);
-	if (!r || !pool_alive(&r->pool) || !r->calling)
+	if (!r || !pool_alive(&r->pool) || !r->calling ||
+	    held(handle, HELD_TOKEN) != token)
 		return R_NilValue;
 	r->calling = r->inside = false;
 	for (size_t i = 0; i < r->pool.n; i++) {

@@ -18,10 +18,10 @@ SEXP C_pool_setup(SEXP handle, SEXP calls);
 SEXP C_pool_close(SEXP handle);
 
 /* r_call.c: a call on it */
-SEXP C_call_start(SEXP handle, SEXP kind, SEXP constant, SEXP elements, SEXP n,
+SEXP C_call_start(SEXP handle, SEXP token, SEXP constant, SEXP elements, SEXP n,
 		  SEXP starts);
 SEXP C_call_wait(SEXP handle);
-SEXP C_call_finish(SEXP handle);
+SEXP C_call_finish(SEXP handle, SEXP token);
 SEXP C_call_blob(SEXP handle);
 SEXP C_call_doing(SEXP handle);
 

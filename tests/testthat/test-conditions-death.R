@@ -191,13 +191,3 @@ test_that("the process that nodes are forked from may die", {
     expect_usable()
   }
 })
-
-test_that("a node that leaves children behind takes them along", {
-  local_pool()
-  children <- unlist(pool_call(at_top(function() {
-    as.integer(system("sleep 600 > /dev/null 2>&1 & echo $!", intern = TRUE))
-  })))
-  expect_true(all(alive(children)))
-  suppressMessages(delete_pool())
-  expect_true(gone(children))
-})

@@ -202,13 +202,3 @@ test_that("break, next and return outside of their places do no harm", {
   expect_error(pool_evalq(next), class = "pool_error")
   expect_usable()
 })
-
-test_that("an element that a node cannot read is that element's error", {
-  local_pool()
-  # Unserializing it fails on a node, where the package is not to be found.
-  x <- structure(1, class = "ok")
-  e <- error_of(pool_lapply(1, function(i) unserialize(as.raw(1:20))))
-  expect_s3_class(e, "pool_task_error")
-  expect_identical(pool_lapply(list(x), identity), list(x))
-  expect_usable()
-})

@@ -173,13 +173,17 @@ test_that("the pool is gone when its session ends", {
   expect_true(gone(pids))
 })
 
-test_that("nodes and their directories are gone when the session is killed", {
+test_that("nodes, their children and directories are gone when the session is killed", {
   skip_if_not_installed("callr")
   skip_if(!nzchar(system.file(package = "pool")), "pool is not installed")
   seen <- withr::local_tempfile()
   session <- callr::r_bg(at_top(function(seen) {
     suppressMessages(pool::init_pool(2))
-    state <- pool::pool_call(function() list(pid = Sys.getpid(), dir = tempdir()))
+    state <- pool::pool_call(function() {
+      # Even what a node put into the background, away from its terminal.
+      child <- system("nohup sleep 600 > /dev/null 2>&1 & echo $!", intern = TRUE)
+      list(pid = Sys.getpid(), dir = tempdir(), child = as.integer(child))
+    })
     saveRDS(state, paste0(seen, "-part"))
     file.rename(paste0(seen, "-part"), seen)
     # Busy when the session dies: a node must not end only when it is idle.
@@ -189,6 +193,7 @@ test_that("nodes and their directories are gone when the session is killed", {
   state <- readRDS(seen)
   tools::pskill(session$get_pid(), tools::SIGKILL)
   expect_true(gone(vapply(state, `[[`, 1L, "pid")))
+  expect_true(gone(vapply(state, `[[`, 1L, "child")))
   dirs <- vapply(state, `[[`, "", "dir")
   expect_true(wait_until(function() !any(dir.exists(dirs))))
 })

@@ -1,0 +1,181 @@
+# Objects that can't be sent, and processes that can't be started.
+
+# A list so deep that serializing it runs out of stack.
+too_deep <- function() {
+  x <- NULL
+  for (i in 1:1e6) x <- list(x)
+  x
+}
+
+refused_object <- function(expr) {
+  pids <- node_pids()
+  e <- error_of(expr)
+  expect_s3_class(e, c("pool_serialize_error", "pool_error", "error", "condition"), exact = TRUE)
+  expect_type(e$argument, "character")
+  expect_s3_class(e$parent, "error")
+  expect_match(conditionMessage(e), conditionMessage(e$parent), fixed = TRUE)
+  expect_usable(pids)
+}
+
+for (type in c("FORK", "PSOCK")) {
+  local({
+    type <- type
+    test_that(paste("an object that can't be serialized is refused wherever it is,", type), {
+      local_pool(2, type = type)
+      deep <- too_deep()
+      file <- withr::local_tempfile()
+      touch <- function(i, ...) file.create(file)
+      refused_object(pool_lapply(list(deep), touch))
+      refused_object(pool_lapply(1:3, touch, deep))
+      refused_object(pool_sapply(list(deep, 1), touch))
+      refused_object(pool_map(touch, list(deep)))
+      refused_object(pool_map(touch, 1:3, MoreArgs = list(deep)))
+      refused_object(pool_call(touch, deep))
+      refused_object(pool_export("deep", environment()))
+      captured <- local({
+        held <- deep
+        function(i) held
+      })
+      refused_object(pool_lapply(1:3, captured))
+      expect_false(file.exists(file))
+      expect_identical(pool_evalq(exists("deep")), list(FALSE, FALSE))
+    })
+
+    test_that(paste("a deep object among many leaves the others' values out,", type), {
+      local_pool(2, type = type)
+      deep <- too_deep()
+      x <- as.list(1:5000)
+      x[[4000]] <- deep
+      for (i in 1:3) {
+        e <- error_of(pool_lapply(x, function(v) 1))
+        expect_s3_class(e, "pool_serialize_error")
+        expect_usable()
+      }
+    })
+
+    test_that(paste("a result that can't be serialized is its task's error,", type), {
+      local_pool(2, type = type)
+      pids <- node_pids()
+      make <- function(i) {
+        if (i == 2) {
+          x <- NULL
+          for (k in 1:1e6) x <- list(x)
+          x
+        } else {
+          i * 10
+        }
+      }
+      e <- error_of(pool_lapply(1:4, make))
+      expect_s3_class(e, "pool_task_error")
+      expect_identical(e$index, 2L)
+      expect_match(conditionMessage(e$parent), "serializ|stack|deep")
+      expect_identical(e$results, list(10, NULL, 30, 40))
+      expect_usable(pids)
+      e <- error_of(pool_call(make, 2))
+      expect_s3_class(e, "pool_task_error")
+      expect_usable(pids)
+    })
+  })
+}
+
+test_that("a condition that can't be serialized is still an error", {
+  local_pool(2)
+  pids <- node_pids()
+  e <- error_of(pool_lapply(1:2, function(i) {
+    x <- NULL
+    for (k in 1:1e6) x <- list(x)
+    stop(structure(class = c("deep", "error", "condition"),
+                   list(message = "too deep to send", call = NULL, x = x)))
+  }, chunk.size = 2))
+  expect_s3_class(e, "pool_task_error")
+  expect_usable(pids)
+})
+
+# A session in which prlimit(1) lets no descriptor more be opened, or no process
+# more be started, while `init` runs.
+limited <- function(limit, type, ...) {
+  skip_on_os("mac")
+  skip_if(!nzchar(Sys.which("prlimit")), "no prlimit(1)")
+  in_session(function(limit, type) {
+    set <- function(value) {
+      system2("prlimit", c("--pid", Sys.getpid(), paste0("--", limit, "=", value, ":")))
+    }
+    old <- system2("prlimit", c("--pid", Sys.getpid(), paste0("--", limit), "--noheadings",
+                                "--raw", "-o", "SOFT"), stdout = TRUE)
+    attempt <- function() {
+      class(tryCatch(suppressMessages(init_pool(2, restart = TRUE, type = type)), error = identity))
+    }
+    set(0)
+    first <- list(attempt(), pool_exists())
+    # The limit does not let prlimit itself be started either, but a soft limit
+    # holds for what comes later only.
+    list(first = first, old = old)
+  }, list(limit, type), ...)
+}
+
+test_that("a pool that can't have its descriptors is a start error, with the old one kept", {
+  skip_on_os("mac")
+  skip_if(!nzchar(Sys.which("prlimit")), "no prlimit(1)")
+  for (type in c("FORK", "PSOCK")) {
+    result <- in_session(function(type) {
+      suppressMessages(init_pool(1))
+      pids <- unlist(pool_call(Sys.getpid))
+      # Takes what is left up to the limit, so that there is none for a pool.
+      system2("prlimit", c("--pid", Sys.getpid(), "--nofile=128:"))
+      held <- list()
+      repeat {
+        one <- tryCatch(suppressWarnings(file("/dev/null", "r")), error = function(e) NULL)
+        if (is.null(one)) break
+        held <- c(held, list(one))
+      }
+      e <- tryCatch(suppressMessages(init_pool(3, restart = TRUE, type = type)), error = identity)
+      for (one in held) close(one)
+      after <- list(pool_exists(), pool_size(), identical(unlist(pool_call(Sys.getpid)), pids))
+      suppressMessages(init_pool(3, type = type))
+      list(class(e), after, pool_sapply(1:4, function(i) i * 2))
+    }, list(type))
+    expect_identical(result[[1]], c("pool_start_error", "pool_error", "error", "condition"))
+    expect_identical(result[[2]], list(TRUE, 1L, TRUE))
+    expect_identical(result[[3]], c(2, 4, 6, 8))
+  }
+})
+
+test_that("a process that can't be started is a start error", {
+  skip_on_os("mac")
+  skip_if(!nzchar(Sys.which("prlimit")), "no prlimit(1)")
+  # The limit on processes does not hold for root, nor for who may override it.
+  root <- identical(system2("id", "-u", stdout = TRUE), "0")
+  lead <- character()
+  if (root) {
+    skip_if(!nzchar(Sys.which("setpriv")), "root, and no setpriv(1) to be somebody else")
+    # No uid in use: its processes are counted, and these should be the only ones.
+    lead <- c("setpriv", "--reuid=54321", "--regid=54321", "--clear-groups",
+              "--bounding-set=-all", "--inh-caps=-all")
+  }
+  dir <- withr::local_tempdir()
+  Sys.chmod(c(dirname(tempdir()), tempdir(), dir), c("1777", "755", "777"))
+  script <- file.path(dir, "script.R")
+  result <- file.path(dir, "result.rds")
+  writeLines(c(
+    sprintf(".libPaths(%s)", paste(deparse(.libPaths()), collapse = "")),
+    "library(pool)",
+    "out <- list()",
+    "count <- length(system('ps -o pid= -u $(id -u)', intern = TRUE))",
+    "for (more in 0:2) {",
+    "  before <- 1L + more", # R itself, and as many as the limit then allows
+    "  system2('prlimit', c('--pid', Sys.getpid(), paste0('--nproc=', before, ':')))",
+    "  e <- tryCatch({suppressMessages(init_pool(3)); NULL}, error = identity)",
+    "  out[[more + 1L]] <- list(class(e), pool_exists())",
+    "  break",
+    "}",
+    sprintf("saveRDS(out, '%s')", result)
+  ), script)
+  Sys.chmod(script, "644")
+  command <- c(lead, file.path(R.home("bin"), "Rscript"), "--vanilla", script)
+  env <- c(paste0("TMPDIR=", dir), paste0("HOME=", dir))
+  out <- system2("env", c(env, "timeout", "120", command), stdout = TRUE, stderr = TRUE)
+  skip_if(!file.exists(result), paste("not startable as another user:", paste(out, collapse = " ")))
+  for (one in readRDS(result)) {
+    expect_identical(one, list(c("pool_start_error", "pool_error", "error", "condition"), FALSE))
+  }
+})
