@@ -10,3 +10,12 @@ the$handle <- NULL # external pointer to the pool, or NULL
   delete_quietly()
   library.dynam.unload("pool", libpath)
 }
+
+#' A pool of background R processes
+#'
+#' See [init_pool()] for the pool, [pool_apply] for work on it, and
+#' [pool_conditions] for the errors.
+#'
+#' @useDynLib pool, .registration = TRUE
+#' @keywords internal
+"_PACKAGE"
