@@ -105,70 +105,104 @@ node_cleanup <- function() {
   unlink(tempdir(), recursive = TRUE)
 }
 
+# One set of handlers serves until something fails; then the loop is entered
+# again, and goes on where it was.
 node_main <- function() {
-  if (!is.null(node$claim)) {
+  if (identical(node$doing, "work")) {
+    # A jump to top level: the fence has ended what was here.
     node_failed(simpleError("the task jumped to top level"))
-    node_finish()
+  }
+  repeat {
+    over <- tryCatch(
+      withCallingHandlers(node_loop(),
+        error = node_error,
+        warning = node_warning,
+        message = node_message
+      ),
+      error = node_recover
+    )
+    if (over) {
+      return()
+    }
+  }
+}
+
+# TRUE when there is nothing more to read, which only warming up sees.
+node_loop <- function() {
+  if (identical(node$doing, "work")) {
+    node_work()
+    node_reply()
+  } else if (identical(node$doing, "reply")) {
+    node_reply()
   }
   repeat {
     switch(.Call(C_node_next) + 1L,
-      return(),
-      node$call <- node_payload(),
+      return(TRUE),
+      node_call(),
       node_range(),
       node$call <- NULL
     )
   }
 }
 
-# What cannot be read is an error of the elements it is for.
-node_payload <- function() {
-  tryCatch(.Call(C_node_payload), error = function(e) {
-    structure(list(e), class = "pool_unreadable")
-  })
+node_call <- function() {
+  node$doing <- "call"
+  node$call <- .Call(C_node_payload)
+  node$doing <- ""
 }
 
 node_range <- function() {
-  node$errors <- node$notes <- NULL
-  node$x <- if (node$call[[1L]] != CALL_EACH) node_payload()
+  node$errors <- node$notes <- node$traceback <- node$mended <- NULL
+  node$unreadable <- node$call$unreadable
   node$claim <- .Call(C_node_claim)
-  node_finish()
+  if (is.null(node$unreadable) && node$call[[1L]] != CALL_EACH) {
+    node$doing <- "read"
+    node$x <- .Call(C_node_payload)
+  }
+  node$doing <- "work"
+  node_work()
+  node_reply()
 }
 
-node_finish <- function() {
+node_work <- function() {
   claim <- node$claim
-  while (claim[[2L]] < length(claim[[1L]])) {
-    tryCatch(
-      withCallingHandlers(node_work(node$call, node$x, claim),
-        error = function(e) node$traceback <- node_traceback(sys.nframe() - 1L),
-        warning = node_warning,
-        message = node_message
-      ),
-      error = node_failed
-    )
+  if (claim[[2L]] == length(claim[[1L]])) {
+    return()
   }
-  node$claim <- node$x <- NULL
-  node_reply(claim[[1L]])
-}
-
-node_work <- function(call, x, claim) {
-  for (part in list(call, x)) {
-    if (inherits(part, "pool_unreadable")) {
-      stop(part[[1L]])
-    }
+  if (!is.null(node$unreadable)) {
+    stop(node$unreadable)
   }
+  call <- node$call
   fun <- call[[2L]]
   if (call[[1L]] == CALL_LAPPLY) {
     if (is.character(fun)) {
       fun <- get(fun, envir = globalenv(), mode = "function")
     }
-    do.call(node_lapply, c(list(X = x, FUN = fun), call[[3L]]), quote = TRUE)
+    .Call(C_node_apply, node_lapply, fun, node$x, call[[3L]], quote_head)
   } else {
-    node_map(fun, x, call[[3L]], claim)
+    node_map(fun, node$x, call[[3L]], claim)
   }
 }
 
-# The two frames a task is called from: lapply()'s own, for what a task may ask
-# of it, and one for do.call()'s way.
+# After an error: what was being done decides what it is the error of.
+node_recover <- function(e) {
+  switch(node$doing,
+    call = { # all elements of the call
+      node$call <- list(unreadable = e)
+      node$doing <- ""
+    },
+    read = { # all elements of the range
+      node$unreadable <- e
+      node$doing <- "work"
+    },
+    work = node_failed(e), # the running element
+    reply = node_mend(e) # values that cannot be serialized
+  )
+  FALSE
+}
+
+# The two frames a task is called from: one like lapply()'s own, for what a task
+# may ask of it, and one for do.call()'s way.
 node_lapply <- function(X, FUN, ...) {
   .Call(C_node_lapply, environment(), node$claim)
 }
@@ -188,19 +222,28 @@ node_failed <- function(e) {
   node$traceback <- NULL
 }
 
+node_error <- function(e) {
+  node$traceback <- node_traceback(sys.nframe() - 1L)
+}
+
+# What comes while there is no claim is not relayed: it goes where output goes.
 node_note <- function(condition) {
   place <- node$claim[[2L]] + 1L
   node$notes <- c(node$notes, list(list(place, condition)))
 }
 
 node_warning <- function(w) {
-  node_note(w)
-  tryInvokeRestart("muffleWarning")
+  if (!is.null(node$claim)) {
+    node_note(w)
+    tryInvokeRestart("muffleWarning")
+  }
 }
 
 node_message <- function(m) {
-  node_note(m)
-  tryInvokeRestart("muffleMessage")
+  if (!is.null(node$claim)) {
+    node_note(m)
+    tryInvokeRestart("muffleMessage")
+  }
 }
 
 # The calls from the task's function to frame `last`, a line each.
@@ -221,44 +264,57 @@ is_runner <- function(f) identical(f, node_lapply) || identical(f, node_map)
 
 # ---- the answer ----
 
-node_reply <- function(values) {
-  tryCatch(
-    node_send(values),
-    error = function(e) {
-      values <- node_sendable(values) # adds errors that node_send() looks for
-      node_send(values)
-    }
-  )
-}
-
-node_send <- function(values) {
+node_reply <- function() {
+  node$doing <- "reply"
+  values <- node$claim[[1L]]
   mixed <- !is.null(node$errors) || !is.null(node$notes)
   value <- if (mixed) list(values, node$errors, node$notes) else values
   .Call(C_node_reply, value, mixed)
+  node$claim <- node$x <- NULL
+  node$doing <- ""
 }
 
-# What cannot be serialized becomes an error of its element.
-node_sendable <- function(values) {
-  unsendable <- function(x) {
-    tryCatch({
+# What cannot be serialized becomes an error of its element; should that not
+# help, all of the claim does.
+node_mend <- function(e) {
+  values <- node$claim[[1L]]
+  if (is.null(node$mended)) {
+    node$mended <- TRUE
+    for (i in seq_along(values)) {
+      e <- unsendable(values[[i]])
+      if (!is.null(e)) {
+        values[i] <- list(NULL)
+        node$errors <- c(node$errors, list(list(i, sending_error(e), NULL)))
+      }
+    }
+    node$errors <- lapply(node$errors, function(x) {
+      if (is.null(unsendable(x[[2L]]))) {
+        x
+      } else {
+        list(x[[1L]], simpleError(conditionMessage(x[[2L]])), x[[3L]])
+      }
+    })
+    node$notes <- Filter(function(x) is.null(unsendable(x)), node$notes)
+  } else {
+    node$notes <- NULL
+    node$errors <- lapply(seq_along(values), function(i) {
+      list(i, sending_error(e), NULL)
+    })
+    values <- vector("list", length(values))
+  }
+  node$claim[[1L]] <- values
+}
+
+unsendable <- function(x) {
+  tryCatch(
+    {
       .Call(C_node_try, x)
       NULL
-    }, error = identity)
-  }
-  for (i in seq_along(values)) {
-    e <- unsendable(values[[i]])
-    if (!is.null(e)) {
-      values[i] <- list(NULL)
-      e$message <- paste("the result cannot be sent:", conditionMessage(e))
-      node$errors <- c(node$errors, list(list(i, e, NULL)))
-    }
-  }
-  for (i in seq_along(node$errors)) {
-    e <- node$errors[[i]][[2L]]
-    if (!is.null(unsendable(e))) {
-      node$errors[[i]][[2L]] <- simpleError(conditionMessage(e))
-    }
-  }
-  node$notes <- Filter(function(x) is.null(unsendable(x)), node$notes)
-  values
+    },
+    error = identity
+  )
+}
+
+sending_error <- function(e) {
+  simpleError(paste("the result cannot be sent:", conditionMessage(e)))
 }

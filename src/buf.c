@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUF_FIRST = 4096, BUF_KEEP = 1 << 20 };
+enum { BUF_FIRST = 4096, BUF_KEEP = 4 << 20 };
 
 void buf_init(struct buf *b, size_t max)
 {

@@ -27,6 +27,7 @@ static const R_CallMethodDef entries[] = {
 	ENTRY(C_node_next, 0),
 	ENTRY(C_node_payload, 0),
 	ENTRY(C_node_claim, 0),
+	ENTRY(C_node_apply, 5),
 	ENTRY(C_node_lapply, 2),
 	ENTRY(C_node_map, 5),
 	ENTRY(C_node_skip, 1),

@@ -30,6 +30,7 @@ SEXP C_template_run(SEXP options);
 SEXP C_node_next(void);
 SEXP C_node_payload(void);
 SEXP C_node_claim(void);
+SEXP C_node_apply(SEXP runner, SEXP fun, SEXP x, SEXP more, SEXP quote);
 SEXP C_node_lapply(SEXP env, SEXP claim);
 SEXP C_node_map(SEXP fun, SEXP columns, SEXP more, SEXP claim, SEXP quote);
 SEXP C_node_skip(SEXP claim);

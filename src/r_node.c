@@ -192,6 +192,35 @@ static SEXP argument(SEXP quote, SEXP value, SEXP names, R_xlen_t k, SEXP rest)
 	return cell;
 }
 
+/* The arguments of a list, quoted, as a call's cells. */
+static SEXP arguments(SEXP quote, SEXP list)
+{
+	SEXP names = PROTECT(Rf_getAttrib(list, R_NamesSymbol));
+	SEXP cells = R_NilValue;
+	PROTECT_INDEX at;
+	PROTECT_WITH_INDEX(cells, &at);
+	for (R_xlen_t k = Rf_xlength(list); k-- > 0;)
+		REPROTECT(cells = argument(quote, VECTOR_ELT(list, k), names, k,
+					   cells),
+			  at);
+	UNPROTECT(2);
+	return cells;
+}
+
+/* runner(X = x, FUN = fun, more), which comes back as C_node_lapply(). */
+SEXP C_node_apply(SEXP runner, SEXP fun, SEXP x, SEXP more, SEXP quote)
+{
+	SEXP cells = PROTECT(arguments(quote, more));
+	SEXP call = PROTECT(Rf_lcons(
+		runner,
+		PROTECT(Rf_cons(x, PROTECT(Rf_cons(fun, cells))))));
+	SET_TAG(CDR(call), Rf_install("X"));
+	SET_TAG(CDDR(call), Rf_install("FUN"));
+	Rf_eval(call, R_GlobalEnv);
+	UNPROTECT(4);
+	return R_NilValue;
+}
+
 /* fun(columns[[1]][[i]], ..., more) for every i of the claim, as
  * do.call(quote = TRUE) does it from the global environment; `quote` is what
  * it writes for quote(). */
@@ -201,14 +230,7 @@ SEXP C_node_map(SEXP fun, SEXP columns, SEXP more, SEXP claim, SEXP quote)
 			    ? Rf_installTrChar(STRING_ELT(fun, 0))
 			    : fun;
 	SEXP names = PROTECT(Rf_getAttrib(columns, R_NamesSymbol));
-	SEXP more_names = PROTECT(Rf_getAttrib(more, R_NamesSymbol));
-	SEXP tail = R_NilValue;
-	PROTECT_INDEX at;
-	PROTECT_WITH_INDEX(tail, &at);
-	for (R_xlen_t k = Rf_xlength(more); k-- > 0;)
-		REPROTECT(tail = argument(quote, VECTOR_ELT(more, k),
-					  more_names, k, tail),
-			  at);
+	SEXP tail = PROTECT(arguments(quote, more));
 	R_xlen_t n = Rf_xlength(VECTOR_ELT(claim, 0));
 	while (*claim_index(claim) < n) {
 		R_xlen_t i = *claim_index(claim);
@@ -225,7 +247,7 @@ SEXP C_node_map(SEXP fun, SEXP columns, SEXP more, SEXP claim, SEXP quote)
 		claim_value(claim, Rf_eval(call, R_GlobalEnv));
 		UNPROTECT(2);
 	}
-	UNPROTECT(3);
+	UNPROTECT(2);
 	return R_NilValue;
 }
 

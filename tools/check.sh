@@ -33,7 +33,11 @@ printf '%s\n' "$status"
 case $status in
 *ERROR* | *WARNING*)
   shopt -s nullglob
-  for out in ./*.Rcheck/tests/*.fail ./*.Rcheck/00install.out; do
+  outputs=(./*.Rcheck/tests/*.fail)
+  if grep -q 'can be installed .* ERROR' "$log"; then
+    outputs+=(./*.Rcheck/00install.out)
+  fi
+  for out in "${outputs[@]}"; do
     printf '%s\n' "--- $out" >&2
     tail -n 100 "$out" >&2
   done
