@@ -25,7 +25,7 @@ run_call <- function(kind, fun, args, elements, n, starts = NULL,
         C_call_start, handle, token, list(kind, fun, args), elements, n, starts
       )
       while (!is.null(notes <- .Call(C_call_wait, handle))) {
-        relay(notes)
+        if (isFALSE(notes)) revive_pool(handle) else relay(notes)
       }
     },
     error = function(e) stop_sending(e, .Call(C_call_doing, handle))

@@ -82,6 +82,7 @@ as_input <- function(argument, code) {
 }
 
 check_scheduling <- function(.scheduling) {
+  force(.scheduling)
   as_input(".scheduling", match.arg(.scheduling, c("static", "dynamic")))
 }
 

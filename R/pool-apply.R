@@ -74,6 +74,7 @@ pool_sapply <- function(X, FUN, ..., simplify = TRUE, USE.NAMES = TRUE,
                         chunk.size = NULL) {
   pool_handle()
   FUN <- find_function(FUN, "FUN", parent.frame())
+  check_flag(USE.NAMES, "USE.NAMES")
   answer <- run_lapply(as.list(X), FUN, list(...), chunk.size)
   if (USE.NAMES && is.character(X) && is.null(names(answer))) {
     names(answer) <- X
@@ -92,6 +93,8 @@ pool_map <- function(fun, ..., MoreArgs = NULL, RECYCLE = TRUE,
                      .scheduling = c("static", "dynamic")) {
   pool_handle()
   fun <- check_function(fun, "fun")
+  check_flag(RECYCLE, "RECYCLE")
+  check_flag(USE.NAMES, "USE.NAMES")
   static <- !missing(.scheduling) && check_scheduling(.scheduling) == "static"
   args <- list(...)
   n <- map_length(args, RECYCLE)
@@ -166,6 +169,7 @@ node_assign <- function(names, values) {
 }
 
 run_lapply <- function(X, fun, args, chunk.size) {
+  force(X) # an error of its own is not ours
   check_chunk_size(chunk.size)
   elements <- as_input("X", as_elements(X))
   n <- length(elements)

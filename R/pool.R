@@ -131,13 +131,26 @@ reuse_pool <- function() {
   if (!identical(state$packages, the$state$packages)) {
     return(create_pool(the$size, the$options))
   }
+  # Where the template is gone, a new pool it is.
+  tryCatch(restart_nodes(state), pool_start_error = function(e) {
+    create_pool(the$size, the$options)
+  })
+}
+
+restart_nodes <- function(state) {
   changed <- state_changes(state, the$state)
   if (length(changed) > 0L) {
     .Call(C_pool_state, the$handle, changed)
     the$state <- state
   }
-  the$setup <- NULL
   .Call(C_pool_restart, the$handle, the$size)
+  the$setup <- NULL
+}
+
+# The template is gone, and the nodes with it: a new one takes its place.
+revive_pool <- function(handle) {
+  fresh <- start_template(the$options, session_state())
+  .Call(C_pool_adopt, handle, fresh)
 }
 
 default_type <- function() {

@@ -15,6 +15,7 @@ static const R_CallMethodDef entries[] = {
 	ENTRY(C_pool_alive, 1),
 	ENTRY(C_pool_state, 2),
 	ENTRY(C_pool_restart, 2),
+	ENTRY(C_pool_adopt, 2),
 	ENTRY(C_pool_nodes, 1),
 	ENTRY(C_pool_setup, 2),
 	ENTRY(C_pool_close, 1),

@@ -180,7 +180,6 @@ int pool_restart(struct pool *p, size_t n)
 	int rc = 0;
 	for (size_t i = 0; i < p->n && rc == 0; i++)
 		rc = pool_kill_worker(p, i);
-	drop_setup(p);
 	if (rc == 0)
 		rc = resize(p, n);
 	for (size_t i = 0; i < n && rc == 0; i++)

@@ -49,7 +49,8 @@ int pool_restart(struct pool *p, size_t n);
 int pool_start_worker(struct pool *p, size_t slot);
 int pool_kill_worker(struct pool *p, size_t slot);
 
-/* What new workers are told first: whole WIRE_CALL messages, referenced. */
+/* What new workers are told first: whole WIRE_CALL messages, referenced; n may
+ * be 0. */
 int pool_set_setup(struct pool *p, struct blob *const *calls, size_t n);
 
 /*

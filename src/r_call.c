@@ -204,7 +204,7 @@ static SEXP read_result(struct r_pool *r, size_t slot)
 	if (chan_whole(&w->chan))
 		return read_body(&a);
 	SEXP x = R_tryCatchError(read_body, &a, read_failed, NULL);
-	if (x == R_NilValue && !w->died && !w->eof)
+	if (x == R_NilValue && !w->died && !w->eof && !r->pool.lost)
 		Rf_error("the result of a node cannot be unserialized");
 	return x;
 }
@@ -281,8 +281,12 @@ static void collect(struct r_pool *r, SEXP handle, size_t slot,
 		    const struct wire_head *h)
 {
 	struct worker *w = &r->pool.workers[slot];
-	bool ours = w->state == WORKER_BUSY && h->kind == WIRE_RESULT &&
-		    h->call == r->number && h->first == w->first &&
+	if (h->kind == WIRE_RESULT && h->call != r->number) {
+		/* Of a call that was given up; its worker is being killed. */
+		(void)chan_finish(&w->chan);
+		return;
+	}
+	bool ours = h->kind == WIRE_RESULT && h->first == w->first &&
 		    h->count == w->count;
 	r->doing = "result";
 	SEXP x = PROTECT(read_result(r, slot));
@@ -390,7 +394,8 @@ SEXP C_call_start(SEXP handle, SEXP token, SEXP constant, SEXP elements, SEXP n,
 	return held(handle, HELD_VALUES);
 }
 
-/* NULL when all is done; else a list of notes to relay, by claim. */
+/* NULL when all is done, FALSE when the template is gone; else a list of notes to
+ * relay, by claim. */
 SEXP C_call_wait(SEXP handle)
 {
 	struct r_pool *r = r_pool_get(handle);
@@ -399,9 +404,16 @@ SEXP C_call_wait(SEXP handle)
 	int ms = 0;
 	r->inside = true;
 	while (r->sched.left > 0) {
-		r_pool_replace(r);
-		hand_out(r, handle);
-		r_pool_poll(r, ms);
+		if (!r->pool.lost) {
+			r_pool_replace(r);
+			hand_out(r, handle);
+		}
+		int rc = pool_poll(&r->pool, ms);
+		R_CheckUserInterrupt();
+		if (rc < 0 && rc != -EINTR) {
+			r->inside = false;
+			return Rf_ScalarLogical(FALSE);
+		}
 		take_in(r, handle);
 		ms = CHAN_SLICE;
 		SEXP notes = held(handle, HELD_NOTES);

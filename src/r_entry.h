@@ -13,6 +13,7 @@ SEXP C_pool_ready(SEXP handle);
 SEXP C_pool_alive(SEXP handle);
 SEXP C_pool_state(SEXP handle, SEXP state);
 SEXP C_pool_restart(SEXP handle, SEXP size);
+SEXP C_pool_adopt(SEXP handle, SEXP fresh);
 SEXP C_pool_nodes(SEXP handle);
 SEXP C_pool_setup(SEXP handle, SEXP calls);
 SEXP C_pool_close(SEXP handle);

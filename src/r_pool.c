@@ -63,7 +63,7 @@ struct r_pool *r_pool_get(SEXP handle)
 SEXP C_pool_alive(SEXP handle)
 {
 	const struct r_pool *r = r_pool_address(handle);
-	return Rf_ScalarLogical(r && pool_alive(&r->pool) && !r->pool.lost);
+	return Rf_ScalarLogical(r && pool_alive(&r->pool));
 }
 
 void r_pool_poll(struct r_pool *r, int ms)
@@ -200,7 +200,9 @@ SEXP C_pool_restart(SEXP handle, SEXP size)
 	size_t n = (size_t)Rf_asInteger(size);
 	if (r->calling)
 		r_throw("busy", 0);
-	int rc = pool_restart(&r->pool, n);
+	int rc = pool_set_setup(&r->pool, NULL, 0);
+	if (rc == 0)
+		rc = pool_restart(&r->pool, n);
 	if (rc < 0)
 		r_throw("worker", rc);
 	uint64_t deadline = clock_now() + clock_seconds(r->patience);
@@ -213,6 +215,40 @@ SEXP C_pool_restart(SEXP handle, SEXP size)
 	for (size_t i = 0; i < n; i++)
 		if (r->pool.workers[i].state == WORKER_NONE)
 			r_throw("worker", r->pool.workers[i].status);
+	return R_NilValue;
+}
+
+/* The claims of workers that went with their template. */
+static int claims_back(struct r_pool *r)
+{
+	int rc = 0;
+	for (size_t i = 0; i < r->pool.n && rc == 0 && r->calling; i++) {
+		struct worker *w = &r->pool.workers[i];
+		rc = sched_again(&r->sched, i, w->first, w->count);
+		w->count = 0;
+	}
+	return rc;
+}
+
+/* Takes a fresh pool's template over, in place of one that is gone: workers
+ * start anew, go through the set-up, and the call goes on. */
+SEXP C_pool_adopt(SEXP handle, SEXP fresh)
+{
+	struct r_pool *r = r_pool_get(handle);
+	struct r_pool *f = r_pool_get(fresh);
+	size_t n = r->pool.n;
+	int rc = pool_set_setup(&f->pool, r->pool.setup, r->pool.setups);
+	if (rc == 0)
+		rc = claims_back(r);
+	if (rc < 0)
+		r_throw("template", rc);
+	pool_close(&r->pool, CLOSE_MS);
+	r->pool = f->pool;
+	f->pool = (struct pool){.watch = -1};
+	chan_init(&f->pool.control, -1);
+	rc = pool_restart(&r->pool, n);
+	if (rc < 0)
+		r_throw("worker", rc);
 	return R_NilValue;
 }
 

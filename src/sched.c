@@ -148,6 +148,20 @@ static int push_alone(struct sched *s, size_t element, size_t slot)
 	return 0;
 }
 
+int sched_again(struct sched *s, size_t slot, size_t first, size_t count)
+{
+	/* From the last to the first: a stack gives back the first first. */
+	for (size_t i = first + count; i-- > first;) {
+		int rc = is_done(s, i)
+				 ? 0
+				 : push_alone(s, i,
+					      s->chunks ? slot : SCHED_ANY);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
 int sched_lost(struct sched *s, size_t slot, size_t first, size_t count,
 	       unsigned retries, bool *given_up)
 {
@@ -163,16 +177,7 @@ int sched_lost(struct sched *s, size_t slot, size_t first, size_t count,
 			return 0;
 		}
 	}
-	/* From the last to the first: a stack gives back the first first. */
-	for (size_t i = first + count; i-- > first;) {
-		int rc = is_done(s, i)
-				 ? 0
-				 : push_alone(s, i,
-					      s->chunks ? slot : SCHED_ANY);
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
+	return sched_again(s, slot, first, count);
 }
 
 void sched_stop(struct sched *s)

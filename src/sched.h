@@ -66,6 +66,10 @@ void sched_done(struct sched *s, size_t slot, size_t first, size_t count,
 int sched_lost(struct sched *s, size_t slot, size_t first, size_t count,
 	       unsigned retries, bool *given_up);
 
+/* A claim comes back through nobody's fault: its elements are run again, each
+ * alone. */
+int sched_again(struct sched *s, size_t slot, size_t first, size_t count);
+
 /* Nothing more is handed out; what is claimed may still finish. */
 void sched_stop(struct sched *s);
 

@@ -99,8 +99,12 @@ test_that("a pool that can't have its descriptors is a start error, with the old
     result <- in_session(function(type) {
       suppressMessages(init_pool(1))
       pids <- unlist(pool_call(Sys.getpid))
+      limit <- function(...) {
+        system2("prlimit", c("--pid", Sys.getpid(), ...), stdout = TRUE)
+      }
+      usual <- limit("--nofile", "--noheadings", "--raw", "-o", "SOFT")
+      limit("--nofile=64:")
       # Takes what is left up to the limit, so that there is none for a pool.
-      system2("prlimit", c("--pid", Sys.getpid(), "--nofile=128:"))
       held <- list()
       repeat {
         one <- tryCatch(suppressWarnings(file("/dev/null", "r")), error = function(e) NULL)
@@ -109,6 +113,7 @@ test_that("a pool that can't have its descriptors is a start error, with the old
       }
       e <- tryCatch(suppressMessages(init_pool(3, restart = TRUE, type = type)), error = identity)
       for (one in held) close(one)
+      limit(paste0("--nofile=", usual, ":"))
       after <- list(pool_exists(), pool_size(), identical(unlist(pool_call(Sys.getpid)), pids))
       suppressMessages(init_pool(3, type = type))
       list(class(e), after, pool_sapply(1:4, function(i) i * 2))
@@ -122,39 +127,45 @@ test_that("a pool that can't have its descriptors is a start error, with the old
 test_that("a process that can't be started is a start error", {
   skip_on_os("mac")
   skip_if(!nzchar(Sys.which("prlimit")), "no prlimit(1)")
-  # The limit on processes does not hold for root, nor for who may override it.
-  root <- identical(system2("id", "-u", stdout = TRUE), "0")
-  lead <- character()
-  if (root) {
+  skip_if(!nzchar(system.file(package = "pool")), "pool is not installed")
+  as_other <- character()
+  if (identical(system2("id", "-u", stdout = TRUE), "0")) {
+    # The limit on processes does not hold for root. This uid is nobody's: the
+    # script's own are all the processes it has.
     skip_if(!nzchar(Sys.which("setpriv")), "root, and no setpriv(1) to be somebody else")
-    # No uid in use: its processes are counted, and these should be the only ones.
-    lead <- c("setpriv", "--reuid=54321", "--regid=54321", "--clear-groups",
-              "--bounding-set=-all", "--inh-caps=-all")
+    as_other <- c("setpriv", "--reuid=54321", "--regid=54321", "--clear-groups",
+                  "--bounding-set=-all", "--inh-caps=-all")
   }
-  dir <- withr::local_tempdir()
-  Sys.chmod(c(dirname(tempdir()), tempdir(), dir), c("1777", "755", "777"))
+  # Where anybody may write, for the R of that uid has its own files there.
+  dir <- withr::local_tempdir(tmpdir = dirname(tempdir()))
+  Sys.chmod(dir, "777", use_umask = FALSE)
   script <- file.path(dir, "script.R")
   result <- file.path(dir, "result.rds")
   writeLines(c(
     sprintf(".libPaths(%s)", paste(deparse(.libPaths()), collapse = "")),
     "library(pool)",
-    "out <- list()",
-    "count <- length(system('ps -o pid= -u $(id -u)', intern = TRUE))",
-    "for (more in 0:2) {",
-    "  before <- 1L + more", # R itself, and as many as the limit then allows
-    "  system2('prlimit', c('--pid', Sys.getpid(), paste0('--nproc=', before, ':')))",
-    "  e <- tryCatch({suppressMessages(init_pool(3)); NULL}, error = identity)",
-    "  out[[more + 1L]] <- list(class(e), pool_exists())",
-    "  break",
-    "}",
-    sprintf("saveRDS(out, '%s')", result)
+    "limit <- function(...) system2('prlimit', c('--pid', Sys.getpid(), ...), stdout = TRUE)",
+    "suppressMessages(init_pool(1))",
+    "limit(paste0('--nproc=', commandArgs(TRUE), ':'))",
+    "e <- tryCatch(suppressMessages(init_pool(3, restart = TRUE)), error = identity)",
+    "kept <- list(pool_exists(), pool_size(), pool_sapply(1:4, function(i) i * 2))",
+    sprintf("saveRDS(list(class(e), kept), '%s')", result)
   ), script)
-  Sys.chmod(script, "644")
-  command <- c(lead, file.path(R.home("bin"), "Rscript"), "--vanilla", script)
-  env <- c(paste0("TMPDIR=", dir), paste0("HOME=", dir))
-  out <- system2("env", c(env, "timeout", "120", command), stdout = TRUE, stderr = TRUE)
-  skip_if(!file.exists(result), paste("not startable as another user:", paste(out, collapse = " ")))
-  for (one in readRDS(result)) {
-    expect_identical(one, list(c("pool_start_error", "pool_error", "error", "condition"), FALSE))
+  Sys.chmod(script, "644", use_umask = FALSE)
+  # With 1, no process may be added to this one. With 4, one may be added to the
+  # session, a node and the process that forked it: what forks the new nodes.
+  for (most in c(1, if (length(as_other)) 4)) {
+    unlink(result)
+    out <- suppressWarnings(system2(
+      "env", c(paste0("TMPDIR=", dir), paste0("HOME=", dir), "timeout", "120", as_other,
+               file.path(R.home("bin"), "Rscript"), "--vanilla", script, most),
+      stdout = TRUE, stderr = TRUE
+    ))
+    skip_if(length(as_other) > 0 && !file.exists(result),
+            paste(c("R does not run as another user:", out), collapse = "\n"))
+    expect_identical(readRDS(result), list(
+      c("pool_start_error", "pool_error", "error", "condition"),
+      list(TRUE, 1L, c(2, 4, 6, 8))
+    ))
   }
 })
