@@ -10,11 +10,15 @@
 #include <errno.h>
 #include <string.h>
 
+#include "clock.h"
 #include "r_entry.h"
 #include "r_pool.h"
 #include "r_stream.h"
 
-enum { RETRIES = 2 };
+enum {
+	RETRIES = 2,
+	GRACE_MS = 100, /* for workers at work when a call is given up */
+};
 
 /* The handle's protected list. */
 enum {
@@ -427,6 +431,28 @@ SEXP C_call_wait(SEXP handle)
 	return R_NilValue;
 }
 
+/* After an error: workers that are nearly done may stay, their answers are
+ * dropped. */
+static void let_finish(struct r_pool *r)
+{
+	uint64_t deadline = clock_now() + (uint64_t)GRACE_MS * 1000000u;
+	int ms;
+	while (pool_count(&r->pool, WORKER_BUSY) > 0 &&
+	       (ms = clock_until(deadline, GRACE_MS)) > 0) {
+		int rc = pool_poll(&r->pool, ms);
+		if (rc < 0 && rc != -EINTR)
+			return;
+		for (size_t i = 0; i < r->pool.n; i++) {
+			struct worker *w = &r->pool.workers[i];
+			struct wire_head h;
+			if (w->state == WORKER_BUSY &&
+			    chan_head(&w->chan, &h) == 0 &&
+			    chan_finish(&w->chan) == 0)
+				(void)worker_step(w, WORKER_DONE);
+		}
+	}
+}
+
 /* Ends the call, finished or not, if it is that one. The errors, the last one
  * first. */
 SEXP C_call_finish(SEXP handle, SEXP token)
@@ -436,6 +462,7 @@ SEXP C_call_finish(SEXP handle, SEXP token)
 	    held(handle, HELD_TOKEN) != token)
 		return R_NilValue;
 	r->calling = r->inside = false;
+	let_finish(r);
 	for (size_t i = 0; i < r->pool.n; i++) {
 		struct worker *w = &r->pool.workers[i];
 		struct wire_head h = {.kind = WIRE_END, .call = r->number};
