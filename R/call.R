@@ -1,10 +1,12 @@
 # One call on the pool, from the session's side: C hands out and collects; this
 # relays what tasks signal, and turns failures into conditions.
 
-# What is run for an element; as enum call_kind in r_pool.h.
-CALL_EACH <- 0L # fun(args), once on every node
-CALL_LAPPLY <- 1L # fun(X[[i]], args)
-CALL_MAP <- 2L # fun(columns[[1]][[i]], columns[[2]][[i]], ..., args)
+# What is run for an element, as enum call_kind in r_pool.h: the function with
+# the constant arguments, once on every node; with an element in front of them,
+# as lapply() does it; with an element of each column in front.
+CALL_EACH <- 0L
+CALL_LAPPLY <- 1L
+CALL_MAP <- 2L
 
 # elements: a plain vector (CALL_LAPPLY) or a list of plain vectors (CALL_MAP),
 # n long. starts: first elements, from 0, of chunks that are bound to nodes in

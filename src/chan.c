@@ -13,8 +13,8 @@
 #include "io.h"
 
 enum {
-	COPY_BELOW = 32 << 10,	/* a blob this small is copied, to save a send */
-	FILL = 64 << 10,	/* bytes asked of the socket at a time */
+	COPY_BELOW = 32 << 10, /* a blob this small is copied, to save a send */
+	FILL = 64 << 10,       /* bytes asked of the socket at a time */
 	DIRECT_FROM = 64 << 10, /* from here on, read into the destination */
 };
 

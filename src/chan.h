@@ -33,13 +33,13 @@ struct chan {
 	size_t queue_at;	    /* sent of the first */
 	struct wire_writer writing; /* the open message */
 
-	struct buf in;	   /* received bytes */
-	size_t in_at;	   /* consumed of them */
-	bool has_head;	   /* a message is being read */
+	struct buf in; /* received bytes */
+	size_t in_at;  /* consumed of them */
+	bool has_head; /* a message is being read */
 	struct wire_head head;
-	size_t left;	   /* of its current fragment */
-	bool last;	   /* that is the last one */
-	bool failed;	   /* its writer gave up */
+	size_t left; /* of its current fragment */
+	bool last;   /* that is the last one */
+	bool failed; /* its writer gave up */
 };
 
 void chan_init(struct chan *c, int fd);

@@ -15,7 +15,8 @@ uint64_t clock_seconds(double s)
 {
 	if (!(s > 0))
 		return 0;
-	return s > 4e9 ? (uint64_t)4000000000u * 1000000000u : (uint64_t)(s * 1e9);
+	return s > 4e9 ? (uint64_t)4000000000u * 1000000000u
+		       : (uint64_t)(s * 1e9);
 }
 
 int clock_until(uint64_t moment, int most)

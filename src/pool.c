@@ -290,8 +290,8 @@ static void hear_worker(struct worker *w)
 	 * task still holds the socket open. */
 	if (w->died && rc < 0 &&
 	    (chan_head(&w->chan, &h) < 0 || !chan_whole(&w->chan))) {
-		w->stillborn += w->state == WORKER_STARTING ||
-				w->state == WORKER_SETUP;
+		w->stillborn +=
+			w->state == WORKER_STARTING || w->state == WORKER_SETUP;
 		(void)worker_step(w, WORKER_DIED);
 	}
 }

@@ -20,9 +20,9 @@ struct pool {
 	pid_t template;
 	int watch; /* the template's pidfd, or -1 */
 	struct chan control;
-	bool lost;	 /* the template is gone, or speaks nonsense */
+	bool lost;	  /* the template is gone, or speaks nonsense */
 	unsigned answers; /* WIRE_READY received */
-	int answer;	 /* the last one's errno */
+	int answer;	  /* the last one's errno */
 
 	struct worker *workers;
 	struct pollfd *polls; /* n + 2 */

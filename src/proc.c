@@ -24,8 +24,8 @@
 
 /* R's handlers for these save the workspace, or remove the temporary directory,
  * which in a child is its parent's. */
-static const int not_inherited[] = {SIGHUP, SIGTERM, SIGUSR1, SIGUSR2,
-				    SIGSEGV, SIGBUS, SIGILL, SIGCHLD};
+static const int not_inherited[] = {SIGHUP,  SIGTERM, SIGUSR1, SIGUSR2,
+				    SIGSEGV, SIGBUS,  SIGILL,  SIGCHLD};
 
 static int default_actions(void)
 {
@@ -51,7 +51,8 @@ pid_t proc_fork(sigset_t *mask)
 		return 0;
 	}
 	if (sigprocmask(SIG_SETMASK, mask, NULL) < 0 && pid > 0)
-		error = errno; /* cannot happen: the mask came from the kernel */
+		error = errno; /* cannot happen: the mask came from the kernel
+				*/
 	return pid < 0 ? -error : pid;
 }
 
@@ -165,9 +166,10 @@ static int kill_children(void)
 	FILE *f = fopen(path, "re");
 	if (!f)
 		return 0;
-	long pid;
-	while (fscanf(f, "%ld", &pid) == 1) {
-		(void)kill((pid_t)pid, SIGKILL); /* gone already: fine */
+	char word[32];
+	while (fscanf(f, "%31s", word) == 1) {
+		/* Gone already: fine. */
+		(void)kill((pid_t)strtol(word, NULL, 10), SIGKILL);
 		n++;
 	}
 	(void)fclose(f);

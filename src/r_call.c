@@ -398,8 +398,8 @@ SEXP C_call_start(SEXP handle, SEXP token, SEXP constant, SEXP elements, SEXP n,
 	return held(handle, HELD_VALUES);
 }
 
-/* NULL when all is done, FALSE when the template is gone; else a list of notes to
- * relay, by claim. */
+/* NULL when all is done, FALSE when the template is gone; else a list of notes
+ * to relay, by claim. */
 SEXP C_call_wait(SEXP handle)
 {
 	struct r_pool *r = r_pool_get(handle);

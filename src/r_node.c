@@ -49,16 +49,15 @@ static int node_goes_on(void *of)
 
 static const struct r_patience patience = {node_goes_on, NULL};
 
-/* Waits for the next message: 1 a call, 2 a range of it, 3 its end; 0 none, when
- * warming. Leaves with the session. */
+/* Waits for the next message: 1 a call, 2 a range of it, 3 its end; 0 none,
+ * when warming. Leaves with the session. */
 SEXP C_node_next(void)
 {
 	int rc;
 	do
 		rc = chan_finish(&node.chan); /* what was not read */
 	while (rc == -EAGAIN && !node.warming);
-	while (rc == 0 &&
-	       (rc = chan_head(&node.chan, &node.head)) == -EAGAIN) {
+	while (rc == 0 && (rc = chan_head(&node.chan, &node.head)) == -EAGAIN) {
 		if (node.warming)
 			return Rf_ScalarInteger(0);
 		rc = chan_fill(&node.chan, NULL);
@@ -93,13 +92,12 @@ SEXP C_node_claim(void)
 SEXP C_node_reply(SEXP value, SEXP mixed)
 {
 	bool quiet = (node.head.flags & WIRE_QUIET) != 0;
-	struct wire_head h = {
-		.kind = WIRE_RESULT,
-		.flags = Rf_asLogical(mixed) ? WIRE_MIXED : 0,
-		.call = node.head.call,
-		.first = node.head.first,
-		.count = node.head.count,
-		.extra = (int64_t)(clock_now() - node.started)};
+	struct wire_head h = {.kind = WIRE_RESULT,
+			      .flags = Rf_asLogical(mixed) ? WIRE_MIXED : 0,
+			      .call = node.head.call,
+			      .first = node.head.first,
+			      .count = node.head.count,
+			      .extra = (int64_t)(clock_now() - node.started)};
 	/* Output of the task must not be lost with a later kill. */
 	(void)fflush(NULL);
 	int rc = quiet ? chan_say(&node.chan, &h)
@@ -145,12 +143,10 @@ SEXP C_node_lapply(SEXP env, SEXP claim)
 {
 	SEXP index = Rf_install("i");
 	SEXP x = Rf_install("X");
-	SEXP element =
-		PROTECT(Rf_lang3(R_Bracket2Symbol, x, index));
+	SEXP element = PROTECT(Rf_lang3(R_Bracket2Symbol, x, index));
 	SEXP call = PROTECT(Rf_lang5(Rf_install("forceAndCall"),
 				     PROTECT(Rf_ScalarInteger(1)),
-				     Rf_install("FUN"), element,
-				     R_DotsSymbol));
+				     Rf_install("FUN"), element, R_DotsSymbol));
 	R_xlen_t n = Rf_xlength(VECTOR_ELT(claim, 0));
 	while (*claim_index(claim) < n) {
 		SEXP i = PROTECT(Rf_ScalarInteger(*claim_index(claim) + 1));
@@ -212,8 +208,7 @@ SEXP C_node_apply(SEXP runner, SEXP fun, SEXP x, SEXP more, SEXP quote)
 {
 	SEXP cells = PROTECT(arguments(quote, more));
 	SEXP call = PROTECT(Rf_lcons(
-		runner,
-		PROTECT(Rf_cons(x, PROTECT(Rf_cons(fun, cells))))));
+		runner, PROTECT(Rf_cons(x, PROTECT(Rf_cons(fun, cells))))));
 	SET_TAG(CDR(call), Rf_install("X"));
 	SET_TAG(CDDR(call), Rf_install("FUN"));
 	Rf_eval(call, R_GlobalEnv);
@@ -226,9 +221,8 @@ SEXP C_node_apply(SEXP runner, SEXP fun, SEXP x, SEXP more, SEXP quote)
  * it writes for quote(). */
 SEXP C_node_map(SEXP fun, SEXP columns, SEXP more, SEXP claim, SEXP quote)
 {
-	SEXP head = TYPEOF(fun) == STRSXP
-			    ? Rf_installTrChar(STRING_ELT(fun, 0))
-			    : fun;
+	SEXP head = TYPEOF(fun) == STRSXP ? Rf_installTrChar(STRING_ELT(fun, 0))
+					  : fun;
 	SEXP names = PROTECT(Rf_getAttrib(columns, R_NamesSymbol));
 	SEXP tail = PROTECT(arguments(quote, more));
 	R_xlen_t n = Rf_xlength(VECTOR_ELT(claim, 0));
@@ -274,7 +268,8 @@ static void start_node(void *of)
 	UNPROTECT(3);
 }
 
-/* template_ops.work */
+/* template_ops.work; the name is written through `home`.
+ * NOLINTNEXTLINE(readability-non-const-parameter) */
 static void work(int fd, const char *base, char name[TMPDIR_NAME])
 {
 	chan_init(&node.chan, fd);
@@ -369,7 +364,8 @@ static SEXP global(SEXP name)
 #endif
 }
 
-/* Values of the global environment's bindings, to be kept reachable, for their finalizers are the session's. */
+/* Values of the global environment's bindings, to be kept reachable, for their
+ * finalizers are the session's. */
 SEXP C_node_globals(SEXP names)
 {
 	R_xlen_t n = Rf_xlength(names);
@@ -377,12 +373,11 @@ SEXP C_node_globals(SEXP names)
 	for (R_xlen_t i = 0; i < n; i++) {
 		SEXP name = Rf_installTrChar(STRING_ELT(names, i));
 		if (R_BindingIsActive(name, R_GlobalEnv))
-			SET_VECTOR_ELT(values, i,
-				       R_ActiveBindingFunction(name,
-							       R_GlobalEnv));
+			SET_VECTOR_ELT(
+				values, i,
+				R_ActiveBindingFunction(name, R_GlobalEnv));
 		else
-			SET_VECTOR_ELT(values, i,
-				       global(name));
+			SET_VECTOR_ELT(values, i, global(name));
 	}
 	UNPROTECT(1);
 	return values;
@@ -416,8 +411,7 @@ SEXP C_node_warm(SEXP constant, SEXP elements)
 	if (rc == 0)
 		(void)r_call("node_main");
 	struct wire_head h;
-	if (rc == 0 && chan_fill(&peer, NULL) == 0 &&
-	    chan_head(&peer, &h) == 0)
+	if (rc == 0 && chan_fill(&peer, NULL) == 0 && chan_head(&peer, &h) == 0)
 		(void)r_stream_read(&peer, &patience);
 	node.warming = false;
 	chan_release(&peer);

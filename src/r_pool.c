@@ -113,7 +113,8 @@ static char **c_strings(SEXP x)
 	char **strings = (char **)R_alloc((size_t)n + 1, sizeof(char *));
 	for (R_xlen_t i = 0; i < n; i++) {
 		const char *s = Rf_translateChar(STRING_ELT(x, i));
-		strings[i] = strcpy(R_alloc(strlen(s) + 1, 1), s);
+		size_t size = strlen(s) + 1;
+		strings[i] = memcpy(R_alloc(size, 1), s, size);
 	}
 	strings[n] = NULL;
 	return strings;
@@ -122,8 +123,7 @@ static char **c_strings(SEXP x)
 /* options: list(outfile, niceness, patience) */
 SEXP C_pool_start(SEXP program, SEXP environment, SEXP options)
 {
-	SEXP handle =
-		PROTECT(R_MakeExternalPtr(NULL, R_NilValue, R_NilValue));
+	SEXP handle = PROTECT(R_MakeExternalPtr(NULL, R_NilValue, R_NilValue));
 	R_RegisterCFinalizerEx(handle, finalize, TRUE);
 	struct r_pool *r = calloc(1, sizeof(*r));
 	if (!r)
@@ -135,8 +135,8 @@ SEXP C_pool_start(SEXP program, SEXP environment, SEXP options)
 
 	char **argv = c_strings(program);
 	char **env = c_strings(environment);
-	const char *output = Rf_translateChar(
-		STRING_ELT(VECTOR_ELT(options, 0), 0));
+	const char *output =
+		Rf_translateChar(STRING_ELT(VECTOR_ELT(options, 0), 0));
 	int niceness = INTEGER(VECTOR_ELT(options, 1))[0];
 	int end[2];
 	int rc = io_pair(end);

@@ -26,7 +26,8 @@ struct r_pool {
 	enum call_kind kind;
 	struct sched sched;
 	struct blob *call; /* the WIRE_CALL message, if several share it */
-	const char *doing; /* what R code it runs: for the message of an error */
+	const char
+		*doing; /* what R code it runs: for the message of an error */
 };
 
 /* The struct behind a handle, or NULL: alive or not, whoever's it is. */

@@ -11,8 +11,8 @@
 #include <string.h>
 
 struct out {
-	struct chan *chan;	 /* NULL: into the writer alone */
-	struct wire_writer *to;	 /* NULL: nowhere */
+	struct chan *chan;	/* NULL: into the writer alone */
+	struct wire_writer *to; /* NULL: nowhere */
 	const struct r_patience *patience;
 	int rc;
 };

@@ -20,12 +20,10 @@ SEXP r_namespace(void)
 
 _Noreturn void r_throw(const char *what, int rc)
 {
-	SEXP call =
-		PROTECT(Rf_lang4(Rf_install("throw_failure"),
-				 PROTECT(Rf_mkString(what)),
-				 PROTECT(Rf_ScalarInteger(-rc)),
-				 PROTECT(Rf_mkString(rc < 0 ? strerror(-rc)
-							    : ""))));
+	SEXP call = PROTECT(Rf_lang4(
+		Rf_install("throw_failure"), PROTECT(Rf_mkString(what)),
+		PROTECT(Rf_ScalarInteger(-rc)),
+		PROTECT(Rf_mkString(rc < 0 ? strerror(-rc) : ""))));
 	Rf_eval(call, namespace);
 	UNPROTECT(4);
 	Rf_error("%s failed", what); /* not reached */

@@ -22,9 +22,9 @@ struct sched_alone {
 };
 
 struct sched_slot {
-	double ns;	/* an element's time, as last seen; 0: not yet */
-	size_t size;	/* of the last claim */
-	size_t chunk;	/* static: the next chunk */
+	double ns;    /* an element's time, as last seen; 0: not yet */
+	size_t size;  /* of the last claim */
+	size_t chunk; /* static: the next chunk */
 };
 
 struct sched {

@@ -27,7 +27,8 @@ struct child {
 	uint64_t id;
 };
 
-struct template {
+struct template
+{
 	const struct template_options *options;
 	const struct template_ops *ops;
 	struct chan control;
@@ -36,8 +37,8 @@ struct template {
 	int passed;	 /* a descriptor received, not yet used */
 	sigset_t mask;	 /* for workers */
 	struct child children[CHILDREN];
-	size_t n; /* places ever used */
-	char (*names)[TMPDIR_NAME]; /* by place: shared with the workers */
+	size_t n;		   /* places ever used */
+	char(*names)[TMPDIR_NAME]; /* by place: shared with the workers */
 };
 
 static _Noreturn void leave(const struct template *t)
@@ -65,7 +66,8 @@ static _Noreturn void goodbye(const struct template *t)
 	leave(t);
 }
 
-static void report(struct template *t, uint16_t kind, uint64_t id, int64_t extra)
+static void report(struct template *t, uint16_t kind, uint64_t id,
+		   int64_t extra)
 {
 	struct wire_head h = {.kind = kind, .first = id, .extra = extra};
 	/* Without memory for forty bytes the session is told by our end. */
@@ -149,7 +151,8 @@ static void obey(struct template *t, const struct wire_head *h)
 		report(t, WIRE_READY, 0, t->ops->state(&t->control));
 		break;
 	case WIRE_FORK:
-		report(t, WIRE_STARTED, h->first, start(t, h->first, t->passed));
+		report(t, WIRE_STARTED, h->first,
+		       start(t, h->first, t->passed));
 		io_close(&t->passed);
 		break;
 	case WIRE_KILL:
@@ -200,6 +203,15 @@ static void serve(struct template *t)
 		session_died(t);
 }
 
+/* Zeroed memory that children share. */
+static void *share(size_t n)
+{
+	int prot = PROT_READ | PROT_WRITE;
+	int flags = MAP_SHARED | MAP_ANONYMOUS;
+	/* cppcheck-suppress invalidFunctionArg */
+	return mmap(NULL, n, prot, flags, -1, 0);
+}
+
 _Noreturn void template_run(const struct template_options *options,
 			    const struct template_ops *ops)
 {
@@ -208,9 +220,7 @@ _Noreturn void template_run(const struct template_options *options,
 	t.ops = ops;
 	t.passed = -1;
 	chan_init(&t.control, options->control);
-	t.names = mmap(NULL, CHILDREN * sizeof(*t.names),
-		       PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		       0);
+	t.names = share(CHILDREN * sizeof(*t.names));
 	if (t.names == MAP_FAILED)
 		leave(&t);
 	t.children_fd = proc_watch_children(&t.mask);

@@ -20,11 +20,11 @@ struct template_ops {
 };
 
 struct template_options {
-	int control;	     /* the socket to the session; owned from here */
-	pid_t session;	     /* whose death ends everything */
-	int error;	     /* if not 0: say so and leave */
-	int niceness;	     /* of workers, added to the session's */
-	const char *base;    /* directory of the workers' directories */
+	int control;	  /* the socket to the session; owned from here */
+	pid_t session;	  /* whose death ends everything */
+	int error;	  /* if not 0: say so and leave */
+	int niceness;	  /* of workers, added to the session's */
+	const char *base; /* directory of the workers' directories */
 };
 
 /* Serves the session until it says goodbye or dies; never returns. */

@@ -31,9 +31,9 @@ enum wire_kind {
 };
 
 enum {
-	WIRE_LAST = 1,	  /* RANGE: drop the call after it */
-	WIRE_MIXED = 2,	  /* RESULT: errors and conditions among it */
-	WIRE_QUIET = 4,	  /* RANGE: an answer without results will do */
+	WIRE_LAST = 1,	/* RANGE: drop the call after it */
+	WIRE_MIXED = 2, /* RESULT: errors and conditions among it */
+	WIRE_QUIET = 4, /* RANGE: an answer without results will do */
 };
 
 struct wire_head {

@@ -1,0 +1,643 @@
+/*
+ * Messages over a socket: order, partial sends, streaming, aborts, ends, and
+ * passed descriptors. Both ends are this process unless a test says otherwise,
+ * so nothing may wait for the other end: it would wait for ever.
+ */
+#include "chan.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "io.h"
+#include "test.h"
+
+static struct chan from, to;
+
+static void set_up(void)
+{
+	int end[2];
+	CHECK(io_pair(end) == 0);
+	int small = 20000;
+	CHECK(setsockopt(end[0], SOL_SOCKET, SO_SNDBUF, &small,
+			 sizeof(small)) == 0);
+	chan_init(&from, end[0]);
+	chan_init(&to, end[1]);
+}
+
+static void tear_down(void)
+{
+	chan_release(&from);
+	chan_release(&to);
+	CHECK(from.fd == -1 && to.fd == -1);
+}
+
+static struct wire_head numbered(uint64_t first)
+{
+	return (struct wire_head){.kind = WIRE_RANGE, .first = first};
+}
+
+/* A byte that tells its place and its message. */
+static unsigned char byte_at(size_t i, size_t message)
+{
+	return (unsigned char)(i * 7 + i / 256 + message * 13);
+}
+
+static void make(unsigned char *bytes, size_t at, size_t n, size_t message)
+{
+	for (size_t i = 0; i < n; i++)
+		bytes[i] = byte_at(at + i, message);
+}
+
+static void check_bytes(const unsigned char *bytes, size_t at, size_t n,
+			size_t message)
+{
+	for (size_t i = 0; i < n; i++)
+		if (bytes[i] != byte_at(at + i, message))
+			CHECK(!"the bytes that were sent");
+}
+
+/* Flushes and fills until a message is in front. */
+static void head(uint64_t first)
+{
+	struct wire_head h;
+	int rc;
+	while ((rc = chan_head(&to, &h)) == -EAGAIN) {
+		int sent = chan_flush(&from);
+		CHECK(sent == 0 || sent == -EAGAIN);
+		rc = chan_fill(&to, NULL);
+		CHECK(rc == 0 || (rc == -EAGAIN && sent == -EAGAIN));
+	}
+	CHECK(rc == 0 && h.kind == WIRE_RANGE && h.first == first);
+}
+
+/* The payload of the message in front is that one, n long; leaves it. */
+static void payload(size_t n, size_t message)
+{
+	unsigned char *bytes = malloc(n + 1);
+	CHECK(bytes);
+	size_t got = 0;
+	int rc;
+	while ((rc = chan_pull(&to, bytes, n, &got)) == -EAGAIN) {
+		rc = chan_flush(&from);
+		CHECK(rc == 0 || rc == -EAGAIN);
+	}
+	CHECK(rc == 0 && got == n);
+	check_bytes(bytes, 0, n, message);
+	got = 0;
+	CHECK(chan_pull(&to, bytes, 1, &got) == -ENODATA && got == 0);
+	CHECK(chan_finish(&to) == 0);
+	free(bytes);
+}
+
+static void nothing_left(void)
+{
+	struct wire_head h;
+	CHECK(!chan_pending(&from) && chan_flush(&from) == 0);
+	CHECK(chan_head(&to, &h) == -EAGAIN);
+	CHECK(chan_fill(&to, NULL) == -EAGAIN);
+	CHECK(chan_buffered(&to) == 0 && !chan_whole(&to));
+	CHECK(chan_finish(&to) == 0);
+}
+
+static void write_message(uint64_t first, size_t n, size_t message)
+{
+	struct wire_head h = numbered(first);
+	unsigned char *bytes = malloc(n + 1);
+	CHECK(bytes);
+	make(bytes, 0, n, message);
+	CHECK(chan_begin(&from, &h) == 0);
+	CHECK(chan_put(&from, bytes, n) == 0);
+	chan_end(&from);
+	free(bytes);
+}
+
+static struct blob *new_blob(uint64_t first, size_t n, size_t message)
+{
+	struct wire_head h = numbered(first);
+	struct wire_writer w;
+	struct blob *s = blob_new();
+	unsigned char *bytes = malloc(n + 1);
+	CHECK(s && bytes);
+	make(bytes, 0, n, message);
+	CHECK(wire_begin(&w, &s->buf, &h) == 0);
+	CHECK(wire_put(&w, bytes, n) == 0);
+	wire_end(&w);
+	free(bytes);
+	return s;
+}
+
+/* ---- small messages ---- */
+
+static void said(void)
+{
+	set_up();
+	struct wire_head h = {WIRE_DIED, 3, 4, 5, 6, -7}, got;
+	nothing_left();
+	CHECK(chan_say(&from, &h) == 0 && chan_pending(&from));
+	CHECK(chan_flush(&from) == 0 && !chan_pending(&from));
+	CHECK(chan_fill(&to, NULL) == 0);
+	CHECK(chan_head(&to, &got) == 0 && chan_whole(&to));
+	CHECK(got.kind == WIRE_DIED && got.flags == 3 && got.call == 4);
+	CHECK(got.first == 5 && got.count == 6 && got.extra == -7);
+	got.first = 0;
+	CHECK(chan_head(&to, &got) == 0 && got.first == 5); /* still in front */
+	CHECK(chan_finish(&to) == 0);
+	nothing_left();
+	for (uint64_t i = 0; i < 100; i++) {
+		h = numbered(i);
+		CHECK(chan_say(&from, &h) == 0);
+	}
+	for (uint64_t i = 0; i < 100; i++) {
+		head(i);
+		payload(0, 0);
+	}
+	nothing_left();
+	tear_down();
+}
+
+/* A byte at a time: a message is in front when its head and first word are
+ * here, and whole with its last byte. */
+static void by_the_byte(void)
+{
+	set_up();
+	struct blob *s = new_blob(1, 5, 9);
+	struct wire_head h;
+	for (size_t i = 0; i < s->buf.len; i++) {
+		size_t here = i < WIRE_HEAD + WIRE_WORD;
+		CHECK(chan_head(&to, &h) == (here ? -EAGAIN : 0));
+		CHECK(!chan_whole(&to));
+		CHECK(io_send(from.fd, s->buf.bytes + i, 1) == 1);
+		CHECK(chan_fill(&to, NULL) == 0);
+	}
+	CHECK(chan_head(&to, &h) == 0 && chan_whole(&to));
+	CHECK(chan_buffered(&to) == 5);
+	payload(5, 9);
+	nothing_left();
+	blob_unref(s);
+	tear_down();
+}
+
+static void taken_back(void)
+{
+	set_up();
+	struct wire_head h = numbered(1);
+	write_message(0, 10, 0);
+	CHECK(chan_begin(&from, &h) == 0);
+	CHECK(chan_put(&from, "left behind", 11) == 0);
+	CHECK(chan_flush(&from) == -EAGAIN); /* not while it is open */
+	CHECK(chan_fill(&to, NULL) == -EAGAIN);
+	write_message(2, 20, 2); /* takes it back */
+	CHECK(chan_begin(&from, &h) == 0);
+	CHECK(chan_put(&from, "given up", 8) == 0);
+	CHECK(chan_give_up(&from) == 0 && chan_give_up(&from) == 0);
+	head(0);
+	payload(10, 0);
+	head(2);
+	payload(20, 2);
+	nothing_left();
+	tear_down();
+}
+
+/* Unread, whole or in pieces, buffered or not. */
+static void left_unread(void)
+{
+	set_up();
+	static const size_t sizes[] = {0, 1, 1000, 100000, 700000};
+	unsigned char some[1];
+	for (size_t i = 0; i < 5; i++)
+		for (int read = 0; read < 2; read++) {
+			write_message(i, sizes[i], i);
+			write_message(100, 3, 1);
+			head(i);
+			size_t got = 0;
+			if (read && sizes[i] > 0)
+				CHECK(chan_pull(&to, some, 1, &got) == 0);
+			int rc;
+			while ((rc = chan_finish(&to)) == -EAGAIN)
+				(void)chan_flush(&from);
+			CHECK(rc == 0 && chan_finish(&to) == 0);
+			head(100);
+			payload(3, 1);
+			nothing_left();
+		}
+	tear_down();
+}
+
+/* ---- more than the socket holds ---- */
+
+static void partial_sends(void)
+{
+	enum { N = 3000000 };
+	set_up();
+	write_message(1, N, 1);
+	write_message(2, 50, 2);
+	int rounds = 0;
+	struct wire_head h;
+	unsigned char *bytes = malloc(N);
+	CHECK(bytes);
+	size_t got = 0;
+	while (chan_flush(&from) == -EAGAIN) {
+		CHECK(chan_pending(&from));
+		CHECK(chan_fill(&to, NULL) == 0); /* something was sent */
+		CHECK(chan_head(&to, &h) == 0 && h.first == 1);
+		size_t k = chan_buffered(&to);
+		k = k > N - got ? N - got : k; /* the next one has begun */
+		size_t want = got + k;
+		CHECK(chan_pull(&to, bytes, want, &got) == 0 && got == want);
+		rounds++;
+	}
+	CHECK(rounds > 20);
+	while (got < N)
+		CHECK(chan_pull(&to, bytes, N, &got) == 0);
+	check_bytes(bytes, 0, N, 1);
+	CHECK(chan_finish(&to) == 0);
+	head(2);
+	payload(50, 2);
+	nothing_left();
+	free(bytes);
+	tear_down();
+}
+
+/* Blobs and bytes in the order they were written in, whatever their sizes. */
+static void blobs_in_order(void)
+{
+	enum { BIG = 40000, SMALL = 100, HUGE = 400000 };
+	set_up();
+	struct blob *big = new_blob(1, BIG, 1);
+	struct blob *small = new_blob(2, SMALL, 2);
+	struct blob *huge = new_blob(3, HUGE, 3);
+	static const char order[] = "bsohoobbshos";
+	for (const char *o = order; *o; o++) {
+		if (*o == 'o')
+			write_message(4, 10, 4);
+		else
+			CHECK(chan_queue(&from, *o == 'b'   ? big
+						: *o == 's' ? small
+							    : huge) == 0);
+	}
+	CHECK(small->refs == 1); /* copied */
+	CHECK(big->refs == 4 && huge->refs == 3);
+	for (const char *o = order; *o; o++) {
+		head(*o == 'b' ? 1 : *o == 's' ? 2 : *o == 'h' ? 3 : 4);
+		payload(*o == 'b'   ? BIG
+			: *o == 's' ? SMALL
+			: *o == 'h' ? HUGE
+				    : 10,
+			*o == 'b'   ? 1
+			: *o == 's' ? 2
+			: *o == 'h' ? 3
+				    : 4);
+	}
+	nothing_left();
+	CHECK(big->refs == 1 && huge->refs == 1);
+	/* Bytes half of which are sent, then a blob. */
+	write_message(5, HUGE, 5);
+	CHECK(chan_flush(&from) == -EAGAIN);
+	CHECK(chan_queue(&from, big) == 0);
+	CHECK(chan_flush(&from) == -EAGAIN);
+	write_message(6, 1, 6);
+	head(5);
+	payload(HUGE, 5);
+	head(1);
+	payload(BIG, 1);
+	head(6);
+	payload(1, 6);
+	nothing_left();
+	/* Half sent, and dropped. */
+	CHECK(chan_queue(&from, huge) == 0 && chan_queue(&from, big) == 0);
+	CHECK(chan_flush(&from) == -EAGAIN);
+	CHECK(huge->refs == 2 && big->refs == 2);
+	tear_down();
+	CHECK(huge->refs == 1 && big->refs == 1);
+	blob_unref(big);
+	blob_unref(small);
+	blob_unref(huge);
+}
+
+/* A message is sent while it is written, and memory stays bounded. */
+static void backlog(void)
+{
+	enum { PIECE = 100000, N = 80 * PIECE };
+	set_up();
+	unsigned char *bytes = malloc(N);
+	CHECK(bytes);
+	make(bytes, 0, N, 3);
+	struct wire_head h = numbered(1);
+	write_message(0, 5, 5);
+	CHECK(chan_begin(&from, &h) == 0);
+	size_t read = 0;
+	unsigned char *got = malloc(N);
+	CHECK(got);
+	bool begun = false;
+	double waited = 0;
+	for (size_t at = 0; at < N; at += PIECE) {
+		CHECK(chan_put(&from, bytes + at, PIECE) == 0);
+		CHECK(from.out.len - from.out_at <= CHAN_CHUNK + PIECE + 1000);
+		if (!chan_backlog(&from))
+			continue;
+		double t = test_now();
+		CHECK(chan_relieve(&from) == -EAGAIN); /* nobody reads */
+		waited = test_now() - t;
+		while (chan_relieve(&from) == -EAGAIN) {
+			if (!begun) {
+				head(0);
+				payload(5, 5);
+				head(1);
+				begun = true;
+			}
+			size_t k = chan_buffered(&to);
+			k = k > N - read ? N - read : k;
+			if (k > 0) {
+				size_t want = read + k - k / 8;
+				int rc = chan_pull(&to, got, want, &read);
+				CHECK(rc == 0 || rc == -EAGAIN);
+			}
+			int rc = chan_fill(&to, NULL);
+			CHECK(rc == 0 || rc == -EAGAIN);
+		}
+	}
+	CHECK(begun && waited > 0.09 && waited < 5); /* a slice */
+	chan_end(&from);
+	int rc;
+	while ((rc = chan_pull(&to, got, N, &read)) == -EAGAIN)
+		(void)chan_flush(&from);
+	CHECK(rc == 0 && memcmp(bytes, got, N) == 0);
+	CHECK(chan_pull(&to, got, N + 1, &read) == -ENODATA);
+	CHECK(chan_finish(&to) == 0);
+	nothing_left();
+	free(bytes);
+	free(got);
+	tear_down();
+}
+
+/* The same between two processes, with blobs around it. */
+static void between_processes(void)
+{
+	enum { N = 24 << 20 };
+	set_up();
+	struct blob *blob = new_blob(1, 300000, 1);
+	unsigned char piece[8192];
+	pid_t pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		struct wire_head h = numbered(2);
+		io_close(&to.fd);
+		CHECK(chan_queue(&from, blob) == 0);
+		CHECK(chan_begin(&from, &h) == 0);
+		for (size_t at = 0; at < N; at += sizeof(piece)) {
+			make(piece, at, sizeof(piece), 2);
+			CHECK(chan_put(&from, piece, sizeof(piece)) == 0);
+			if (!chan_backlog(&from))
+				continue;
+			int rc;
+			while ((rc = chan_relieve(&from)) == -EAGAIN)
+				;
+			CHECK(rc == 0);
+		}
+		chan_end(&from);
+		CHECK(chan_queue(&from, blob) == 0);
+		int rc;
+		while ((rc = chan_relieve(&from)) == -EAGAIN)
+			;
+		CHECK(rc == 0);
+		_exit(0);
+	}
+	io_close(&from.fd);
+	static unsigned char got[N];
+	struct wire_head h;
+	for (int m = 1; m <= 3; m++) {
+		int rc;
+		while ((rc = chan_head(&to, &h)) == -EAGAIN) {
+			CHECK(io_wait(to.fd, POLLIN, 10000) == 1);
+			CHECK(chan_fill(&to, NULL) == 0);
+		}
+		CHECK(rc == 0 && h.first == (m == 2 ? 2 : 1));
+		size_t n = m == 2 ? N : 300000, at = 0;
+		while (at < n) {
+			size_t want = at + 1 + test_below(at / 2 + 100);
+			want = want > n ? n : want;
+			rc = chan_pull(&to, got, want, &at);
+			CHECK(rc == 0 || rc == -EAGAIN);
+		}
+		check_bytes(got, 0, n, m == 2 ? 2 : 1);
+		CHECK(chan_pull(&to, got, n + 1, &at) == -ENODATA);
+		CHECK(chan_finish(&to) == 0);
+	}
+	test_wait_ok(pid);
+	blob_unref(blob);
+	tear_down();
+}
+
+/* ---- what goes wrong ---- */
+
+/* Given up after part of it was sent: waiting for room, or gone on. */
+static void aborted(void)
+{
+	enum { N = 1500000 };
+	unsigned char *bytes = malloc(N);
+	CHECK(bytes);
+	make(bytes, 0, N, 1);
+	for (int way = 0; way < 6; way++) {
+		set_up();
+		struct wire_head h = numbered(1);
+		CHECK(chan_begin(&from, &h) == 0);
+		CHECK(chan_put(&from, bytes, N) == 0);
+		CHECK(chan_relieve(&from) == -EAGAIN); /* part is sent */
+		struct wire_head front;
+		CHECK(chan_fill(&to, NULL) == 0);
+		CHECK(chan_head(&to, &front) == 0 && !chan_whole(&to));
+		size_t got = 0, sent = N;
+		unsigned char *read = malloc(N + 100);
+		CHECK(read);
+		if (way / 2 == 1) { /* it goes on, then fails */
+			while (chan_relieve(&from) == -EAGAIN)
+				(void)chan_pull(&to, read, N, &got);
+			CHECK(chan_put(&from, bytes, 100) == 0);
+		} else if (way / 2 == 2) { /* all is sent, then it fails */
+			while (chan_relieve(&from) == -EAGAIN)
+				(void)chan_pull(&to, read, N, &got);
+		}
+		CHECK(chan_give_up(&from) == 0);
+		write_message(2, 30, 2);
+		int rc = 0;
+		if (way % 2 == 0) {
+			while ((rc = chan_pull(&to, read, N + 1, &got)) ==
+			       -EAGAIN)
+				(void)chan_flush(&from);
+			CHECK(rc == -ECANCELED && got == sent);
+			CHECK(memcmp(read, bytes, sent) == 0);
+			CHECK(chan_pull(&to, read, N + 1, &got) == -ECANCELED);
+		}
+		while ((rc = chan_finish(&to)) == -EAGAIN)
+			(void)chan_flush(&from);
+		CHECK(rc == 0);
+		head(2);
+		payload(30, 2);
+		nothing_left();
+		free(read);
+		tear_down();
+	}
+	free(bytes);
+}
+
+static void ends_early(void)
+{
+	struct blob *s = new_blob(1, 100, 1);
+	for (size_t n = 0; n <= s->buf.len; n++) {
+		set_up();
+		CHECK(n == 0 || io_send(from.fd, s->buf.bytes, n) > 0);
+		io_close(&from.fd);
+		struct wire_head h;
+		unsigned char got[200];
+		size_t at = 0;
+		int rc = n > 0 ? chan_fill(&to, NULL) : 0;
+		CHECK(rc == 0);
+		CHECK(chan_fill(&to, NULL) == -EPIPE);
+		bool front = n >= WIRE_HEAD + WIRE_WORD;
+		bool whole = n == s->buf.len;
+		CHECK(chan_head(&to, &h) == (front ? 0 : -EAGAIN));
+		CHECK(chan_whole(&to) == whole);
+		if (front && n % 2 == 0) {
+			rc = chan_pull(&to, got, 100, &at);
+			CHECK(rc == (whole ? 0 : -EPIPE));
+			CHECK(at == n - WIRE_HEAD - WIRE_WORD);
+			check_bytes(got, 0, at, 1);
+		}
+		CHECK(chan_finish(&to) == (front && !whole ? -EPIPE : 0));
+		tear_down();
+	}
+	blob_unref(s);
+}
+
+/* No signal, and no end of errors. */
+static void peer_gone(void)
+{
+	CHECK(signal(SIGPIPE, SIG_DFL) != SIG_ERR);
+	set_up();
+	io_close(&to.fd);
+	write_message(1, 2000000, 1);
+	CHECK(chan_flush(&from) == -EPIPE);
+	CHECK(chan_relieve(&from) == -EPIPE);
+	struct wire_head h = numbered(2);
+	CHECK(chan_begin(&from, &h) == 0);
+	CHECK(chan_relieve(&from) == -EPIPE);
+	CHECK(chan_give_up(&from) == 0);
+	CHECK(chan_flush(&from) == -EPIPE);
+	CHECK(chan_fill(&from, NULL) == -EPIPE);
+	tear_down();
+	set_up();
+	io_close(&to.fd);
+	CHECK(chan_say_fd(&from, &h, 0) == -EPIPE);
+	CHECK(!chan_pending(&from));
+	tear_down();
+}
+
+/* Where nobody sends, reading comes back after a slice. */
+static void waits_a_slice(void)
+{
+	set_up();
+	struct blob *s = new_blob(1, 100, 1);
+	CHECK(io_send(from.fd, s->buf.bytes, 90) == 90);
+	CHECK(chan_fill(&to, NULL) == 0);
+	head(1);
+	unsigned char got[100];
+	size_t at = 0;
+	double t = test_now();
+	CHECK(chan_pull(&to, got, 100, &at) == -EAGAIN && at == 50);
+	CHECK(test_now() - t > 0.09 && test_now() - t < 5);
+	CHECK(chan_finish(&to) == -EAGAIN);
+	CHECK(io_send(from.fd, s->buf.bytes + 90, 50) == 50);
+	CHECK(chan_pull(&to, got, 100, &at) == 0 && at == 100);
+	check_bytes(got, 0, 100, 1);
+	CHECK(chan_finish(&to) == 0);
+	blob_unref(s);
+	tear_down();
+}
+
+/* ---- descriptors ---- */
+
+/* The other end of a pipe whose reading end is `in`. */
+static int pipe_to(int *in)
+{
+	int p[2];
+	CHECK(pipe(p) == 0);
+	*in = p[0];
+	return p[1];
+}
+
+static void passes_descriptors(void)
+{
+	set_up();
+	int before = test_descriptors(getpid());
+	int in[3];
+	/* A plain message before each; one that carries a descriptor is never
+	 * read together with what comes after it. */
+	for (int i = 0; i < 3; i++) {
+		struct wire_head plain = numbered(10), h = numbered((unsigned)i);
+		CHECK(chan_say(&from, &plain) == 0);
+		CHECK(chan_say_fd(&from, &h, 0) == -EAGAIN);
+		CHECK(chan_flush(&from) == 0);
+		int out = pipe_to(&in[i]);
+		CHECK(chan_say_fd(&from, &h, out) == 0);
+		CHECK(!chan_pending(&from));
+		CHECK(close(out) == 0); /* ours: the message has its own */
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		int passed = -1;
+		struct wire_head h;
+		CHECK(chan_fill(&to, &passed) == 0 && passed >= 0);
+		CHECK(chan_head(&to, &h) == 0 && h.first == 10);
+		CHECK(chan_finish(&to) == 0);
+		CHECK(chan_head(&to, &h) == 0 && h.first == i);
+		CHECK(chan_finish(&to) == 0);
+		CHECK(chan_head(&to, &h) == -EAGAIN);
+		CHECK(fcntl(passed, F_GETFD) == FD_CLOEXEC);
+		char c = (char)('a' + i), back = 0;
+		CHECK(write(passed, &c, 1) == 1);
+		CHECK(read(in[i], &back, 1) == 1 && back == c);
+		CHECK(close(passed) == 0);
+		CHECK(read(in[i], &back, 1) == 0); /* the only copy */
+		CHECK(close(in[i]) == 0);
+	}
+	int passed = 77;
+	struct wire_head h = numbered(4);
+	CHECK(chan_say(&from, &h) == 0 && chan_flush(&from) == 0);
+	CHECK(chan_fill(&to, &passed) == 0 && passed == -1);
+	CHECK(chan_fill(&to, &passed) == -EAGAIN && passed == -1);
+	head(4);
+	payload(0, 0);
+	/* Nobody asked for it: it must not stay open. */
+	int out = pipe_to(&in[0]);
+	CHECK(chan_say_fd(&from, &h, out) == 0);
+	CHECK(close(out) == 0);
+	head(4);
+	payload(0, 0);
+	char c;
+	CHECK(read(in[0], &c, 1) == 0);
+	CHECK(close(in[0]) == 0);
+	CHECK(test_descriptors(getpid()) == before);
+	tear_down();
+}
+
+int main(void)
+{
+	int before = test_descriptors(getpid());
+	said();
+	by_the_byte();
+	taken_back();
+	left_unread();
+	partial_sends();
+	blobs_in_order();
+	backlog();
+	between_processes();
+	aborted();
+	ends_early();
+	peer_gone();
+	waits_a_slice();
+	passes_descriptors();
+	CHECK(test_descriptors(getpid()) == before);
+	return 0;
+}
