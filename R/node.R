@@ -1,97 +1,4 @@
-# What runs in the template and in the nodes, called from C (r_node.c).
-
-# ---- the template ----
-
-# In a freshly started R: becomes the template of session `session`.
-template_main <- function(session, niceness) {
-  the$exec <- TRUE
-  .Call(C_template_run, c(session, niceness))
-}
-
-# Makes this process the nodes' original state.
-template_prepare <- function() {
-  while (sink.number() > 0L) {
-    sink()
-  }
-  if (sink.number(type = "message") != 2L) {
-    sink(type = "message")
-  }
-  hide_session()
-  quiet_options()
-  leave <- function(save = "default", status = 0, runLast = TRUE) {
-    .Call(C_node_leave, as.integer(status))
-  }
-  mask_base("quit", leave)
-  mask_base("q", leave)
-  mask_base("interactive", function() FALSE)
-  own_tempdir(Sys.getenv("POOL_TEMPLATE_DIR"))
-  Sys.unsetenv("POOL_TEMPLATE_DIR")
-  if (isNamespaceLoaded("data.table")) {
-    getExportedValue("data.table", "setDTthreads")(1L)
-  }
-  if (isNamespaceLoaded("RcppParallel")) {
-    getExportedValue("RcppParallel", "setThreadOptions")(numThreads = 1L)
-  }
-  for (i in seq_len(20L)) {
-    .Call(C_node_warm, list(CALL_LAPPLY, function(x) x, list()), 1:2)
-    .Call(C_node_warm, list(CALL_MAP, identity, list()), list(1:2))
-  }
-}
-
-# The session's objects stay reachable, as their finalizers are the session's,
-# but out of the nodes' sight.
-hide_session <- function() {
-  names <- ls(globalenv(), all.names = TRUE, sorted = FALSE)
-  the$pinned <- list(the$handle, the$setup, .Call(C_node_globals, names))
-  rm(list = names, envir = globalenv())
-  for (name in c("handle", "size", "options", "state", "setup")) {
-    the[[name]] <- NULL
-  }
-}
-
-mask_base <- function(name, value) {
-  environment(value) <- environment(mask_base)
-  unlockBinding(name, baseenv())
-  assign(name, value, envir = baseenv())
-  lockBinding(name, baseenv())
-}
-
-# R has no way to forget its temporary directory but to find it missing: for a
-# moment, while the session waits, that is what it is. The new one goes again,
-# so that every node makes its own.
-own_tempdir <- function(base) {
-  with_tmpdir(base, {
-    mine <- tempdir()
-    aside <- tempdir_aside(mine)
-    moved <- file.rename(mine, aside)
-    fresh <- tempdir(check = TRUE)
-    if (moved && is.null(the$exec)) {
-      file.rename(aside, mine)
-    } else {
-      unlink(aside, recursive = TRUE)
-    }
-    unlink(fresh, recursive = TRUE)
-  })
-}
-
-tempdir_aside <- function(path) paste0(path, ".aside")
-
-# In the session: a template that was killed in that moment left it so.
-restore_tempdir <- function() {
-  aside <- tempdir_aside(tempdir())
-  if (!dir.exists(tempdir()) && dir.exists(aside)) {
-    file.rename(aside, tempdir())
-  }
-}
-
-with_tmpdir <- function(dir, code) {
-  old <- Sys.getenv("TMPDIR", NA)
-  Sys.setenv(TMPDIR = dir)
-  on.exit(if (is.na(old)) Sys.unsetenv("TMPDIR") else Sys.setenv(TMPDIR = old))
-  code
-}
-
-# ---- a node ----
+# What runs in a node, called from C (r_node.c).
 
 # The claim being worked on, so that a jump to top level finds it again.
 node <- new.env(parent = emptyenv())
@@ -178,7 +85,7 @@ node_work <- function() {
     if (is.character(fun)) {
       fun <- get(fun, envir = globalenv(), mode = "function")
     }
-    .Call(C_node_apply, node_lapply, fun, node$x, call[[3L]], quote_head)
+    .Call(C_claim_apply, node_lapply, fun, node$x, call[[3L]], quote_head)
   } else {
     node_map(fun, node$x, call[[3L]], claim)
   }
@@ -204,11 +111,11 @@ node_recover <- function(e) {
 # The two frames a task is called from: one like lapply()'s own, for what a task
 # may ask of it, and one for do.call()'s way.
 node_lapply <- function(X, FUN, ...) {
-  .Call(C_node_lapply, environment(), node$claim)
+  .Call(C_claim_lapply, environment(), node$claim)
 }
 
 node_map <- function(fun, columns, more, claim) {
-  .Call(C_node_map, fun, columns, more, claim, quote_head)
+  .Call(C_claim_map, fun, columns, more, claim, quote_head)
 }
 
 # What do.call(quote = TRUE) writes for quote(): R's versions differ.
@@ -217,7 +124,7 @@ quote_head <- enquote(NULL)[[1L]]
 # ---- what tasks signal ----
 
 node_failed <- function(e) {
-  place <- .Call(C_node_skip, node$claim)
+  place <- .Call(C_claim_skip, node$claim)
   node$errors <- c(node$errors, list(list(place, e, node$traceback)))
   node$traceback <- NULL
 }

@@ -26,19 +26,23 @@ SEXP C_call_finish(SEXP handle, SEXP token);
 SEXP C_call_blob(SEXP handle);
 SEXP C_call_doing(SEXP handle);
 
-/* r_node.c: the template and the workers */
+/* r_template.c: the template */
 SEXP C_template_run(SEXP options);
+SEXP C_template_globals(SEXP names);
+
+/* r_node.c: a worker's messages */
 SEXP C_node_next(void);
 SEXP C_node_payload(void);
 SEXP C_node_claim(void);
-SEXP C_node_apply(SEXP runner, SEXP fun, SEXP x, SEXP more, SEXP quote);
-SEXP C_node_lapply(SEXP env, SEXP claim);
-SEXP C_node_map(SEXP fun, SEXP columns, SEXP more, SEXP claim, SEXP quote);
-SEXP C_node_skip(SEXP claim);
 SEXP C_node_reply(SEXP value, SEXP mixed);
 SEXP C_node_try(SEXP value);
 SEXP C_node_leave(SEXP status);
-SEXP C_node_globals(SEXP names);
 SEXP C_node_warm(SEXP constant, SEXP elements);
+
+/* r_claim.c: the elements of a claim */
+SEXP C_claim_apply(SEXP runner, SEXP fun, SEXP x, SEXP more, SEXP quote);
+SEXP C_claim_lapply(SEXP env, SEXP claim);
+SEXP C_claim_map(SEXP fun, SEXP columns, SEXP more, SEXP claim, SEXP quote);
+SEXP C_claim_skip(SEXP claim);
 
 #endif

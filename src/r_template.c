@@ -1,0 +1,126 @@
+/*
+ * The template as R sees it: its preparation, in a fork of the session or in a
+ * fresh R, and the state it takes over. Inside a fence, as all that runs in it;
+ * what is outside never returns.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <Rversion.h>
+
+#include "io.h"
+#include "proc.h"
+#include "r_entry.h"
+#include "r_node.h"
+#include "r_stream.h"
+#include "template.h"
+
+static int template_goes_on(void *of)
+{
+	(void)of;
+	return 0;
+}
+
+struct state {
+	struct chan *control;
+	int rc;
+};
+
+static void apply_state(void *of)
+{
+	struct state *s = of;
+	static const struct r_patience patience = {template_goes_on, NULL};
+	SEXP state = PROTECT(r_stream_read(s->control, &patience));
+	SEXP call = PROTECT(Rf_lang2(Rf_install("template_state"), state));
+	(void)Rf_eval(call, r_namespace());
+	UNPROTECT(2);
+	s->rc = 0;
+}
+
+/* template_ops.state */
+static int state(struct chan *control)
+{
+	struct state s = {control, EINVAL};
+	(void)R_ToplevelExec(apply_state, &s);
+	return s.rc;
+}
+
+static void prepare(void *done)
+{
+	(void)r_call("template_prepare");
+	*(bool *)done = true;
+}
+
+static _Noreturn void run_template(struct template_options *options)
+{
+	static const struct template_ops ops = {state, r_node_work};
+	static char base[TMPDIR_MAX];
+	int rc = tmpdir_make(base);
+	options->base = base;
+	if (rc == 0 && setenv("POOL_TEMPLATE_DIR", base, 1) < 0)
+		rc = -errno;
+	if (rc == 0) {
+		bool done = false;
+		proc_one_thread();
+		(void)R_ToplevelExec(prepare, &done);
+		rc = done ? 0 : -EINVAL;
+	}
+	(void)unsetenv("POOL_TEMPLATE_DIR");
+	options->error = options->error ? options->error : -rc;
+	template_run(options, &ops);
+}
+
+_Noreturn void r_node_template(int control, pid_t session, int niceness,
+			       const char *output, const sigset_t *mask)
+{
+	struct template_options options = {
+		.control = control, .session = session, .niceness = niceness};
+	int rc = io_replace_inherited(control);
+	if (rc == 0)
+		rc = io_redirect(output);
+	if (rc == 0)
+		rc = proc_unblock(mask);
+	options.error = -rc;
+	run_template(&options);
+}
+
+/* In an exec'd template; options: c(session, niceness). */
+SEXP C_template_run(SEXP options)
+{
+	struct template_options o = {.control = PROC_PASSED,
+				     .session = (pid_t)INTEGER(options)[0],
+				     .niceness = INTEGER(options)[1]};
+	if (getppid() != o.session)
+		proc_leave(0);
+	run_template(&o);
+}
+
+static SEXP global(SEXP name)
+{
+#if R_VERSION >= R_Version(4, 5, 0)
+	return R_getVarEx(name, R_GlobalEnv, FALSE, R_NilValue);
+#else
+	return Rf_findVarInFrame(R_GlobalEnv, name); /* a promise unforced */
+#endif
+}
+
+/* Values of the global environment's bindings, to be kept reachable, for their
+ * finalizers are the session's. */
+SEXP C_template_globals(SEXP names)
+{
+	R_xlen_t n = Rf_xlength(names);
+	SEXP values = PROTECT(Rf_allocVector(VECSXP, n));
+	for (R_xlen_t i = 0; i < n; i++) {
+		SEXP name = Rf_installTrChar(STRING_ELT(names, i));
+		if (R_BindingIsActive(name, R_GlobalEnv))
+			SET_VECTOR_ELT(
+				values, i,
+				R_ActiveBindingFunction(name, R_GlobalEnv));
+		else
+			SET_VECTOR_ELT(values, i, global(name));
+	}
+	UNPROTECT(1);
+	return values;
+}

@@ -1,0 +1,341 @@
+/*
+ * What is claimed, done and lost: simulated calls with many numbers of elements
+ * and slots, times and deaths, from one seed.
+ */
+#include "sched.h"
+
+#include "test.h"
+
+enum { SLOTS = 64, RETRIES = 2 };
+
+/* A simulated call: who has claimed what. */
+struct run {
+	struct sched s;
+	size_t n, slots;
+	unsigned char *claims; /* of an element, those lost not counted */
+	unsigned char *alone;  /* how often it was lost alone */
+	bool *over;	       /* done or given up */
+	size_t first[SLOTS], count[SLOTS];
+};
+
+static void run_start(struct run *r, size_t n, size_t slots)
+{
+	*r = (struct run){.n = n, .slots = slots};
+	CHECK(sched_init(&r->s, n, slots) == 0);
+	r->claims = calloc(n + 1, 1);
+	r->alone = calloc(n + 1, 1);
+	r->over = calloc(n + 1, sizeof(bool));
+	CHECK(r->claims && r->alone && r->over);
+}
+
+static void run_end(struct run *r)
+{
+	CHECK(r->s.left == 0);
+	for (size_t i = 0; i < r->n; i++)
+		CHECK(r->over[i]);
+	for (size_t i = 0; i < r->slots; i++)
+		CHECK(r->count[i] == 0 && !sched_more(&r->s, i));
+	sched_release(&r->s);
+	free(r->claims);
+	free(r->alone);
+	free(r->over);
+}
+
+/* An idle slot asks; what it gets nobody else has. */
+static bool ask(struct run *r, size_t slot)
+{
+	size_t first = 0, count = 0;
+	bool more = sched_more(&r->s, slot);
+	bool got = sched_claim(&r->s, slot, &first, &count);
+	CHECK(more == got);
+	if (!got)
+		return false;
+	CHECK(count > 0 && first < r->n && count <= r->n - first);
+	for (size_t i = first; i < first + count; i++) {
+		CHECK(!r->over[i]);
+		CHECK(r->claims[i]++ == 0);
+	}
+	r->first[slot] = first;
+	r->count[slot] = count;
+	return true;
+}
+
+static void finish(struct run *r, size_t slot, uint64_t ns)
+{
+	size_t left = r->s.left;
+	sched_done(&r->s, slot, r->first[slot], r->count[slot], ns);
+	CHECK(r->s.left == left - r->count[slot]);
+	for (size_t i = 0; i < r->count[slot]; i++)
+		r->over[r->first[slot] + i] = true;
+	r->count[slot] = 0;
+}
+
+static void lose(struct run *r, size_t slot)
+{
+	size_t first = r->first[slot], count = r->count[slot];
+	size_t left = r->s.left;
+	bool given_up;
+	CHECK(sched_lost(&r->s, slot, first, count, RETRIES, &given_up) == 0);
+	for (size_t i = first; i < first + count; i++)
+		r->claims[i] = 0;
+	if (count == 1) {
+		bool last = r->alone[first]++ == RETRIES;
+		CHECK(given_up == last);
+		r->over[first] = last;
+	} else {
+		CHECK(!given_up);
+	}
+	CHECK(r->s.left == left - given_up);
+	r->count[slot] = 0;
+}
+
+/* Slots ask and finish in any order; of 100 ranges, that many are lost. */
+static void simulate(struct run *r, size_t losses, uint64_t most_ns)
+{
+	size_t idle = 0;
+	while (idle < 20 * r->slots) {
+		size_t slot = test_below(r->slots);
+		idle++;
+		if (r->count[slot] == 0) {
+			if (ask(r, slot))
+				idle = 0;
+		} else if (test_below(100) < losses) {
+			lose(r, slot);
+			idle = 0;
+		} else {
+			finish(r, slot,
+			       most_ns ? test_random() % most_ns : 0);
+			idle = 0;
+		}
+	}
+	/* What was left over by chance. */
+	for (bool again = true; again;) {
+		again = false;
+		for (size_t i = 0; i < r->slots; i++) {
+			if (r->count[i] > 0)
+				finish(r, i, 1);
+			again |= ask(r, i);
+		}
+	}
+}
+
+static const size_t sizes[] = {0, 1, 2, 3, 7, 63, 64, 65, 500, 10007};
+static const size_t many_slots[] = {1, 2, 3, 10, SLOTS};
+
+static void dynamic(void)
+{
+	static const uint64_t times[] = {0, 1, 1000, 1000000, 10000000000u};
+	static const size_t losses[] = {0, 10, 60};
+	for (size_t a = 0; a < sizeof(sizes) / sizeof(*sizes); a++)
+		for (size_t b = 0; b < 5; b++)
+			for (size_t c = 0; c < 5; c++)
+				for (size_t d = 0; d < 3; d++) {
+					struct run r;
+					run_start(&r, sizes[a], many_slots[b]);
+					simulate(&r, losses[d], times[c]);
+					run_end(&r);
+				}
+}
+
+/* A claim is enough work for its time, a step larger than the last at most,
+ * and a share of what is left. */
+static void claim_sizes(void)
+{
+	size_t first, count, last = 0, most = 0;
+	struct sched s;
+	CHECK(sched_init(&s, 1000000, 2) == 0);
+	while (sched_claim(&s, 0, &first, &count)) {
+		size_t left = s.n - first;
+		CHECK(last == 0 ? count == 1 : count <= last * 16);
+		CHECK(count <= (left / 4 ? left / 4 : 1));
+		CHECK(count <= 2000000 / 100); /* elements of 100 ns */
+		most = count > most ? count : most;
+		last = count;
+		sched_done(&s, 0, first, count, 100 * count);
+	}
+	CHECK(most == 20000 && s.left == 0);
+	sched_release(&s);
+	/* Slow elements go one by one, by whomever they were found slow. */
+	CHECK(sched_init(&s, 100, 2) == 0);
+	for (size_t i = 0; i < 100; i++) {
+		CHECK(sched_claim(&s, i % 2, &first, &count));
+		CHECK(first == i && count == 1);
+		sched_done(&s, i % 2, first, count, 3000000);
+	}
+	CHECK(!sched_claim(&s, 0, &first, &count));
+	sched_release(&s);
+	/* One that was quick by chance proves little. */
+	CHECK(sched_init(&s, 100000, 1) == 0);
+	CHECK(sched_claim(&s, 0, &first, &count) && count == 1);
+	sched_done(&s, 0, first, count, 1);
+	CHECK(sched_claim(&s, 0, &first, &count) && count == 16);
+	sched_done(&s, 0, first, count, 16 * (uint64_t)1000000);
+	CHECK(sched_claim(&s, 0, &first, &count) && count == 2);
+	sched_release(&s);
+}
+
+/* Chunks go to their slot, in order, those without elements to nobody. */
+static void fixed(void)
+{
+	for (size_t a = 0; a < sizeof(sizes) / sizeof(*sizes); a++)
+		for (size_t b = 0; b < 5; b++)
+			for (int c = 0; c < 20; c++) {
+				size_t n = sizes[a], slots = many_slots[b];
+				size_t chunks = 1 + test_below(2 * n + 3);
+				size_t *starts =
+					calloc(chunks + 1, sizeof(*starts));
+				CHECK(starts);
+				starts[chunks] = n;
+				for (size_t k = 1; k < chunks; k++) {
+					size_t most = n - starts[k - 1];
+					most = test_below(2) ? most / 8 : 2;
+					size_t to = starts[k - 1] +
+						    test_below(most + 1);
+					starts[k] = to > n ? n : to;
+				}
+				struct run r;
+				run_start(&r, n, slots);
+				CHECK(sched_fix(&r.s, starts, chunks) == 0);
+				size_t next[SLOTS];
+				for (size_t i = 0; i < slots; i++)
+					next[i] = i;
+				for (size_t none = 0; none < slots;) {
+					size_t i = test_below(slots);
+					if (r.count[i] > 0)
+						finish(&r, i, 1);
+					while (next[i] < chunks &&
+					       starts[next[i]] ==
+						       starts[next[i] + 1])
+						next[i] += slots;
+					bool got = ask(&r, i);
+					CHECK(got == (next[i] < chunks));
+					if (got) {
+						size_t k = next[i];
+						CHECK(r.first[i] == starts[k]);
+						CHECK(r.count[i] ==
+						      starts[k + 1] -
+							      starts[k]);
+						next[i] += slots;
+					}
+					for (none = 0; none < slots; none++)
+						if (next[none] < chunks ||
+						    r.count[none] > 0)
+							break;
+				}
+				run_end(&r);
+				free(starts);
+			}
+}
+
+static void fixed_and_lost(void)
+{
+	for (int round = 0; round < 200; round++) {
+		size_t n = 1 + test_below(200), slots = 1 + test_below(5);
+		struct run r;
+		run_start(&r, n, slots);
+		size_t starts[201];
+		size_t chunks = 0;
+		for (size_t at = 0; at < n; at += 1 + test_below(9))
+			starts[chunks++] = at;
+		starts[chunks] = n;
+		CHECK(sched_fix(&r.s, starts, chunks) == 0);
+		simulate(&r, 30, 1000);
+		run_end(&r);
+	}
+	/* Elements of a lost chunk stay with its slot. */
+	struct sched s;
+	static const size_t two[] = {0, 3, 6};
+	size_t first, count;
+	bool given_up;
+	CHECK(sched_init(&s, 6, 2) == 0 && sched_fix(&s, two, 2) == 0);
+	CHECK(sched_claim(&s, 1, &first, &count) && first == 3 && count == 3);
+	CHECK(sched_lost(&s, 1, 3, 3, RETRIES, &given_up) == 0 && !given_up);
+	CHECK(sched_claim(&s, 0, &first, &count) && first == 0 && count == 3);
+	CHECK(!sched_more(&s, 0) && !sched_claim(&s, 0, &first, &count));
+	for (size_t i = 3; i < 6; i++) {
+		CHECK(sched_more(&s, 1));
+		CHECK(sched_claim(&s, 1, &first, &count));
+		CHECK(first == i && count == 1);
+	}
+	sched_release(&s);
+}
+
+/* The innocents of a range are run again alone, first first, free of charge. */
+static void lost(void)
+{
+	struct sched s;
+	size_t first, count;
+	bool given_up;
+	CHECK(sched_init(&s, 40, 1) == 0);
+	CHECK(sched_claim(&s, 0, &first, &count) && count == 1);
+	sched_done(&s, 0, first, 1, 1);
+	CHECK(sched_claim(&s, 0, &first, &count) && count == 16 && first == 1);
+	for (int i = 0; i < 10; i++) { /* a range is no try, however often */
+		CHECK(sched_lost(&s, 0, 1, 16, RETRIES, &given_up) == 0);
+		CHECK(!given_up && s.left == 39);
+		for (size_t k = 1; i < 9 && k < 17; k++) {
+			CHECK(sched_claim(&s, 0, &first, &count));
+			CHECK(first == k && count == 1);
+		}
+	}
+	sched_done(&s, 0, 1, 1, 1); /* a late result */
+	for (size_t k = 1; k < 17; k++) {
+		CHECK(sched_claim(&s, 0, &first, &count));
+		CHECK(first == k && count == 1);
+		sched_done(&s, 0, first, 1, 1);
+	}
+	/* What is done already does not come back. */
+	CHECK(sched_claim(&s, 0, &first, &count) && first == 17 && count > 3);
+	sched_done(&s, 0, 18, 1, 1);
+	CHECK(sched_lost(&s, 0, first, 3, RETRIES, &given_up) == 0);
+	CHECK(sched_claim(&s, 0, &first, &count) && first == 17);
+	CHECK(sched_claim(&s, 0, &first, &count) && first == 19);
+	/* Alone, it has its tries: one, and RETRIES more. */
+	size_t left = s.left;
+	for (int i = 0; i < RETRIES; i++) {
+		CHECK(sched_lost(&s, 0, 17, 1, RETRIES, &given_up) == 0);
+		CHECK(!given_up && s.left == left);
+		CHECK(sched_claim(&s, 0, &first, &count) && first == 17);
+	}
+	CHECK(sched_lost(&s, 0, 17, 1, RETRIES, &given_up) == 0);
+	CHECK(given_up && s.left == left - 1);
+	CHECK(sched_claim(&s, 0, &first, &count) && first != 17);
+	CHECK(sched_lost(&s, 0, 19, 1, 0, &given_up) == 0 && given_up);
+	sched_release(&s);
+}
+
+static void stopped(void)
+{
+	static const size_t starts[] = {0, 2, 4, 6, 8};
+	for (int fixed = 0; fixed < 2; fixed++) {
+		struct sched s;
+		size_t first, count;
+		bool given_up;
+		CHECK(sched_init(&s, 8, 2) == 0);
+		CHECK(!fixed || sched_fix(&s, starts, 4) == 0);
+		CHECK(sched_claim(&s, 0, &first, &count));
+		size_t f = first, k = count;
+		CHECK(sched_claim(&s, 1, &first, &count));
+		CHECK(sched_lost(&s, 1, first, count, 9, &given_up) == 0);
+		CHECK(sched_more(&s, 0) && sched_more(&s, 1));
+		sched_stop(&s);
+		for (size_t i = 0; i < 2; i++) {
+			CHECK(!sched_more(&s, i));
+			CHECK(!sched_claim(&s, i, &first, &count));
+		}
+		sched_done(&s, 0, f, k, 1);
+		CHECK(s.left == 8 - k);
+		sched_release(&s);
+	}
+}
+
+int main(void)
+{
+	dynamic();
+	claim_sizes();
+	fixed();
+	fixed_and_lost();
+	lost();
+	stopped();
+	return 0;
+}
