@@ -92,7 +92,7 @@ check: $(BUILD)/stamps/deps-test $(BUILD)/stamps/deps-check
 
 # make bench         the benchmarks, beside the peers that install here
 bench: install $(BUILD)/stamps/deps-bench
-	for script in bench/*.R; do \
+	for script in $(filter-out %/common.R,$(wildcard bench/*.R)); do \
 	  printf '== %s\n' "$$script"; Rscript "$$script"; \
 	done
 

@@ -45,6 +45,10 @@ hide_session <- function() {
   for (name in c("handle", "size", "options", "state", "setup")) {
     the[[name]] <- NULL
   }
+  # In a node that makes a pool of its own: the claim it is at is not the new
+  # nodes'.
+  the$pinned <- c(the$pinned, as.list(node))
+  rm(list = names(node), envir = node)
 }
 
 mask_base <- function(name, value) {

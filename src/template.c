@@ -215,10 +215,10 @@ static void *share(size_t n)
 _Noreturn void template_run(const struct template_options *options,
 			    const struct template_ops *ops)
 {
+	/* Static for its size; a worker that makes a pool of its own inherits
+	 * the content from the template it came from. */
 	static struct template t;
-	t.options = options;
-	t.ops = ops;
-	t.passed = -1;
+	t = (struct template){.options = options, .ops = ops, .passed = -1};
 	chan_init(&t.control, options->control);
 	t.names = share(CHILDREN * sizeof(*t.names));
 	if (t.names == MAP_FAILED)

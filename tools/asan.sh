@@ -16,6 +16,13 @@ mkdir -p "$reports"
 
 # R itself is not compiled so: its runtime has to be there before R starts.
 runtime=$(gcc -print-file-name=libasan.so)
+# Every process that a test starts inherits it. One cannot bear that: ps, of
+# Debian 12 at least, waits for ever for a lock when it sets up its messages.
+mkdir -p "$build/asan/bin"
+printf '#!/bin/sh\nunset LD_PRELOAD\nexec %s "$@"\n' "$(command -v ps)" \
+  >"$build/asan/bin/ps"
+chmod +x "$build/asan/bin/ps"
+export PATH=$build/asan/bin:$PATH
 # R leaks at exit by design; its own handler of SIGSEGV finds stack overflows.
 export ASAN_OPTIONS=detect_leaks=0:log_path=$reports/report
 export UBSAN_OPTIONS=print_stacktrace=1:log_path=$reports/report

@@ -32,6 +32,9 @@ any       command pkg-config           pkg-config
 test      header  curl/curl.h          libcurl4-openssl-dev  curl
 test      header  openssl/ssl.h        libssl-dev            openssl
 test      header  uv.h                 libuv1-dev            fs
+test      command ps                   procps
+test      command prlimit              util-linux
+test      command script               bsdutils
 demo      header  curl/curl.h          libcurl4-openssl-dev  curl
 demo      header  openssl/ssl.h        libssl-dev            openssl
 demo      header  libxml/parser.h      libxml2-dev           xml2

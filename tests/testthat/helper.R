@@ -1,6 +1,10 @@
 # What every test file uses: a pool that goes away with its test, the cluster
 # of package parallel that results are held against, and the comparison itself.
 
+# processx takes SIGCHLD over; package parallel, left without, can't account for
+# the forks of some tests at the end and says so.
+Sys.setenv(PROCESSX_NOTIFY_OLD_SIGCHLD = "true")
+
 # A new pool for the calling test: nothing a test before it did can matter.
 local_pool <- function(n = 2, ..., env = parent.frame()) {
   withr::defer(suppressMessages(delete_pool()), envir = env)

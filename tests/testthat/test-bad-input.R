@@ -147,8 +147,8 @@ test_that("a function that isn't one is refused", {
     refused(pool_call(fun), "fun")
   }
   e <- refused(pool_sapply(1:3, "no_such_function_here"), "FUN", "no_such_function_here")
-  expect_identical(conditionMessage(e),
-                   outcome(parallel::parSapply(reference_cluster(), 1:3, "no_such_function_here"))$error)
+  theirs <- outcome(parallel::parSapply(reference_cluster(), 1:3, "no_such_function_here"))
+  expect_identical(conditionMessage(e), theirs$error)
 })
 
 test_that("arguments left out are said to be missing, as by R itself", {

@@ -16,10 +16,12 @@ test_that("pool_call() agrees with clusterCall()", {
   same_call(getwd, via = lengths)
   same_call(nchar, c(a = "x", b = "yy"))
   same_call(at_top(function(x, f) f(x)), 1:10, f = sum)
-  same_call(at_top(function(fun, varlist) list(fun, varlist)), varlist = 2, 1, label = "names like ours")
+  same_call(at_top(function(fun, varlist) list(fun, varlist)), varlist = 2, 1,
+            label = "names like ours")
   # A copy of an environment is another environment.
   for (what in setdiff(names(all_inputs()), "an environment")) {
-    same_call(at_top(function(x) list(x, class(x), attributes(x))), all_inputs()[[what]], label = what)
+    same_call(at_top(function(x) list(x, class(x), attributes(x))), all_inputs()[[what]],
+              label = what)
   }
 })
 

@@ -53,7 +53,8 @@ test_that("substitute(), match.call() and their kin see parallel's call", {
   same_map(at_top(function(x, y, z) as.list(match.call())[-1]), 1:2, 3:4, MoreArgs = list(z = 1))
   same_map(at_top(function(x, y) c(missing(x), missing(y), nargs())), 1:2)
   same_call(at_top(function(x) missing(x)))
-  same_call(at_top(function(x, ...) list(substitute(x), sys.call()[-1], nargs())), quote(a + b), z = 1)
+  same_call(at_top(function(x, ...) list(substitute(x), sys.call()[-1], nargs())),
+            quote(a + b), z = 1)
   same_call(at_top(function(...) match.call(expand.dots = FALSE)$...), 1, b = as.name("q"))
 })
 
@@ -142,7 +143,9 @@ test_that("compiled, recursive, replacement and namespace functions work", {
   same_sapply(1:4, Negate(at_top(function(x) x > 2)))
   same_lapply(1:3, at_top(function(x) invisible(x)))
   same_lapply(1:3, at_top(function(x) return(x)))
-  same_lapply(1:3, at_top(function(x) tryCatch(stop("inner"), error = function(e) conditionMessage(e))))
+  same_lapply(1:3, at_top(function(x) {
+    tryCatch(stop("inner"), error = function(e) conditionMessage(e))
+  }))
   same_lapply(1:3, at_top(function(x) try(log(-1:x), silent = TRUE)), via = suppressWarnings)
 })
 

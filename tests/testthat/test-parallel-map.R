@@ -69,14 +69,16 @@ test_that("SIMPLIFY does what clusterMap()'s does", {
     how <- paste("SIMPLIFY =", simplify)
     same_map(`+`, 1:5, 2, SIMPLIFY = simplify, label = paste(how, "scalars"))
     same_map(c, 1:3, 4:6, SIMPLIFY = simplify, label = paste(how, "columns"))
-    same_map(c, a = 1:3, b = c(x = 4, y = 5, z = 6), SIMPLIFY = simplify, label = paste(how, "names"))
+    same_map(c, a = 1:3, b = c(x = 4, y = 5, z = 6), SIMPLIFY = simplify,
+             label = paste(how, "names"))
     same_map(rep, 1:3, 3:1, SIMPLIFY = simplify, label = paste(how, "ragged"))
     same_map(at_top(function(x, y) matrix(x, 2, 2)), 1:3, 1, SIMPLIFY = simplify,
              label = paste(how, "matrices"))
     same_map(at_top(function(x) NULL), 1:3, SIMPLIFY = simplify, label = paste(how, "NULL"))
     same_map(identity, list(1, "a", TRUE), SIMPLIFY = simplify, label = paste(how, "mixed"))
     same_map(identity, "only", SIMPLIFY = simplify, label = paste(how, "one"))
-    same_map(identity, list(quote(a), quote(b())), SIMPLIFY = simplify, label = paste(how, "language"))
+    same_map(identity, list(quote(a), quote(b())), SIMPLIFY = simplify,
+             label = paste(how, "language"))
   }
 })
 

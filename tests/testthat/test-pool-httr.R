@@ -59,7 +59,7 @@ for (type in c("FORK", "PSOCK")) {
       body <- function(text) strrep(paste0(text, "\n"), 500)
       expect_identical(result[[1]], body("before"))
       expect_identical(result[[2]], body("after"))
-      expect_identical(unname(unlist(result[[3]])), vapply(paste0("file", 1:360), body, "", USE.NAMES = FALSE))
+      expect_identical(unlist(result[[3]]), vapply(paste0("file", 1:360), body, ""))
       expect_identical(unlist(result[[4]]), vapply(result[[5]], body, ""))
     })
   })

@@ -129,3 +129,21 @@ test_that("a fork of a node that is not the pool's leaves the pool whole", {
   expect_identical(out, list(c(11, 12, 13), c(21, 22, 23)))
   expect_usable(pids)
 })
+
+test_that("a node that makes a pool in the middle of a range goes on with the range", {
+  local_pool(2)
+  pids <- node_pids()
+  file <- withr::local_tempfile()
+  # The node's own template is a fork of it, and must not go on with the range.
+  run <- at_top(function(i, file) {
+    cat(i, "\n", file = file, append = TRUE)
+    suppressMessages(pool::init_pool(2))
+    values <- pool::pool_sapply(1:3, function(j) j)
+    suppressMessages(pool::delete_pool())
+    values + i
+  })
+  values <- pool_lapply(1:12, run, file, chunk.size = 6)
+  expect_identical(values, lapply(1:12, function(i) 1:3 + i))
+  expect_identical(sort(as.integer(readLines(file))), 1:12)
+  expect_identical(node_pids(), pids)
+})

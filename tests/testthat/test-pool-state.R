@@ -94,7 +94,8 @@ for (type in c("FORK", "PSOCK")) {
       # A node new with init_pool() has a new directory; the old one goes.
       init_pool(3)
       fresh <- unlist(pool_call(tempdir))
-      expect_identical(pool_call(at_top(function() list.files(tempdir()))), rep(list(character(0)), 3))
+      expect_identical(pool_call(at_top(function() list.files(tempdir()))),
+                       rep(list(character(0)), 3))
       suppressMessages(delete_pool())
       expect_true(wait_until(function() !any(dir.exists(c(dirs, fresh)))))
       expect_true(dir.exists(tempdir()))
