@@ -3,7 +3,11 @@ the <- new.env(parent = emptyenv())
 the$handle <- NULL # external pointer to the pool, or NULL
 
 .onLoad <- function(libname, pkgname) {
-  .Call(C_load, topenv())
+  namespace <- topenv()
+  .Call(C_load, namespace)
+  # Functions are loaded when they are first used: what nodes use now, or every
+  # template would do it anew.
+  lapply(ls(namespace, pattern = "^node_"), get, namespace)
 }
 
 .onUnload <- function(libpath) {

@@ -63,7 +63,10 @@ take_turns <- function(candidates, rounds) {
       values[round, name, ] <- turns[[round]][[name]]
     }
   }
-  if (length(measures) == 1L) values[, , 1L, drop = TRUE] else values
+  if (length(measures) > 1L) {
+    return(values)
+  }
+  matrix(values, rounds, dimnames = list(NULL, names(candidates)))
 }
 
 # One candidate's turn. A peer may fail; what is compared must not.

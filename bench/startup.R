@@ -91,7 +91,10 @@ candidates <- list(
         if_all(on_each(function(i) Sys.getpid()))
       },
       call = function() on_each(function(i) 1),
-      end = function() suppressMessages(workers$cleanup())
+      end = function() {
+        suppressMessages(workers$cleanup())
+        options(warn = -1) # its finalizer warns of workers that still leave
+      }
     )
   }
 )

@@ -8,6 +8,7 @@ set -euo pipefail
 program=$(cd "$1" && pwd)/azurite/node_modules/.bin/azurite-blob
 shift
 location=$(mktemp -d)
+: >"$location/log"
 server=
 command=
 # shellcheck disable=SC2317 # the trap below calls it

@@ -89,6 +89,18 @@ static void lose(struct run *r, size_t slot)
 	r->count[slot] = 0;
 }
 
+/* Lost through nobody's fault. */
+static void give_back(struct run *r, size_t slot)
+{
+	size_t first = r->first[slot], count = r->count[slot];
+	size_t left = r->s.left;
+	CHECK(sched_again(&r->s, slot, first, count) == 0);
+	CHECK(r->s.left == left);
+	for (size_t i = first; i < first + count; i++)
+		r->claims[i] = 0;
+	r->count[slot] = 0;
+}
+
 /* Slots ask and finish in any order; of 100 ranges, that many are lost. */
 static void simulate(struct run *r, size_t losses, uint64_t most_ns)
 {
@@ -100,7 +112,10 @@ static void simulate(struct run *r, size_t losses, uint64_t most_ns)
 			if (ask(r, slot))
 				idle = 0;
 		} else if (test_below(100) < losses) {
-			lose(r, slot);
+			if (test_below(3) > 0)
+				lose(r, slot);
+			else
+				give_back(r, slot);
 			idle = 0;
 		} else {
 			finish(r, slot,
@@ -297,6 +312,11 @@ static void lost(void)
 		CHECK(!given_up && s.left == left);
 		CHECK(sched_claim(&s, 0, &first, &count) && first == 17);
 	}
+	for (int i = 0; i < 5; i++) { /* which this is none of */
+		CHECK(sched_again(&s, 0, 17, 1) == 0 && s.left == left);
+		CHECK(sched_claim(&s, 0, &first, &count) && first == 17);
+	}
+	CHECK(sched_again(&s, 0, 0, 0) == 0); /* of no claim */
 	CHECK(sched_lost(&s, 0, 17, 1, RETRIES, &given_up) == 0);
 	CHECK(given_up && s.left == left - 1);
 	CHECK(sched_claim(&s, 0, &first, &count) && first != 17);
