@@ -147,10 +147,25 @@ check_cluster_values <- function(options) {
   }
   options$renice <- as.integer(options$renice[1L])
   check_number(options$setup_timeout, "setup_timeout", 0)
-  check_strings(options$rscript, "rscript", 1L)
+  options$rscript <- check_program(options$rscript, "rscript")
   check_strings(options$rscript_args, "rscript_args")
   check_strings(options$rscript_envs, "rscript_envs")
   options
+}
+
+# The path of a program that can be run. (Sys.which() would start a process.)
+check_program <- function(x, argument) {
+  check_strings(x, argument, 1L)
+  paths <- if (grepl("/", x, fixed = TRUE)) {
+    x
+  } else {
+    file.path(strsplit(Sys.getenv("PATH"), ":", fixed = TRUE)[[1L]], x)
+  }
+  runs <- paths[file.access(paths, 1L) == 0L & !dir.exists(paths)]
+  if (length(runs) == 0L) {
+    stop_input(argument, x, "'", argument, "' is no program: ", x)
+  }
+  runs[[1L]]
 }
 
 check_type <- function(type) {

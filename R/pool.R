@@ -217,16 +217,7 @@ collect_garbage <- function() {
 }
 
 template_program <- function(options, niceness) {
-  rscript <- options$rscript
-  if (!grepl("/", rscript, fixed = TRUE)) {
-    rscript <- unname(Sys.which(rscript))
-  }
-  if (!file.exists(rscript)) {
-    stop_input("rscript", options$rscript, "'rscript' does not exist: ",
-      options$rscript
-    )
-  }
-  c(rscript, options$rscript_args, "-e",
+  c(options$rscript, options$rscript_args, "-e",
     sprintf("pool:::template_main(%dL, %dL)", Sys.getpid(), niceness)
   )
 }

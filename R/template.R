@@ -44,6 +44,8 @@ hide_session <- function() {
   names <- ls(globalenv(), all.names = TRUE, sorted = FALSE)
   the$pinned <- list(the$handle, the$setup, .Call(C_template_globals, names))
   rm(list = names, envir = globalenv())
+  global <- globalenv() # an environment: what is done to it here stays
+  attributes(global) <- NULL
   for (name in c("handle", "size", "options", "state", "setup")) {
     the[[name]] <- NULL
   }

@@ -198,10 +198,12 @@ int io_replace_inherited(int keep)
 		for (size_t i = 0; i < n && rc == 0; i++) {
 			if (fds[i] <= 2 || fds[i] == keep || fds[i] == dead[0])
 				continue;
-			if (dup2(dead[0], fds[i]) < 0)
-				rc = -errno;
-			else
+			if (dup2(dead[0], fds[i]) >= 0)
 				rc = set_cloexec(fds[i]);
+			else if (errno == EBADF)     /* past a lowered limit: */
+				(void)close(fds[i]); /* never given out again */
+			else
+				rc = -errno;
 		}
 	}
 	io_close(&dead[0]);

@@ -260,11 +260,12 @@ static int hear_template(struct pool *p)
 }
 
 /* Reads what has come, as far as the buffer is meant to grow: a longer message
- * is streamed out of it. */
+ * is streamed out of it. What a dead worker has left is little, and all read.
+ */
 static int fill(struct worker *w)
 {
 	int rc = w->eof ? -EPIPE : 0;
-	while (rc == 0 && chan_buffered(&w->chan) < CHAN_CHUNK) {
+	while (rc == 0 && (w->died || chan_buffered(&w->chan) < CHAN_CHUNK)) {
 		rc = chan_fill(&w->chan, NULL);
 		if (!w->died)
 			break; /* one read a round: the others wait too */

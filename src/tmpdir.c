@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <ftw.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { DESCRIPTORS = 16, LEVELS = 64 };
 
 static const char *usable(const char *name)
 {
@@ -49,24 +52,49 @@ int tmpdir_in(const char *base, const char name[TMPDIR_NAME],
 	return fits(snprintf(path, TMPDIR_MAX, "%s/%s", base, name));
 }
 
+static bool closed; /* open_up() met a directory that could not be read */
+
+static int open_up(const char *path, const struct stat *s, int type,
+		   struct FTW *at)
+{
+	(void)s;
+	(void)at;
+	if (type == FTW_D || type == FTW_DNR)
+		(void)chmod(path, S_IRWXU); /* if not, removing it will tell */
+	closed = closed || type == FTW_DNR;
+	return 0;
+}
+
 static int remove_one(const char *path, const struct stat *s, int type,
 		      struct FTW *at)
 {
 	(void)s;
 	(void)at;
-	int rc = type == FTW_DP || type == FTW_DNR ? rmdir(path) : unlink(path);
 	/* Goes on after a failure: the rest is still to be removed. */
-	(void)rc;
+	(void)(type == FTW_DP || type == FTW_DNR ? rmdir(path) : unlink(path));
 	return 0;
+}
+
+static bool is_gone(const char *path)
+{
+	struct stat s;
+	return lstat(path, &s) < 0 && errno == ENOENT;
 }
 
 int tmpdir_remove(const char *path)
 {
-	if (!*path)
+	if (!*path || rmdir(path) == 0 || errno == ENOENT)
 		return 0;
-	if (rmdir(path) == 0 || errno == ENOENT)
+	(void)nftw(path, remove_one, DESCRIPTORS, FTW_DEPTH | FTW_PHYS);
+	if (is_gone(path))
 		return 0;
-	if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
-		return -errno;
-	return access(path, F_OK) == 0 ? -ENOTEMPTY : 0;
+	/* Directories that keep even their owner out, one level a round. */
+	for (int round = 0; round < LEVELS; round++) {
+		closed = false;
+		(void)nftw(path, open_up, DESCRIPTORS, FTW_PHYS);
+		if (!closed)
+			break;
+	}
+	(void)nftw(path, remove_one, DESCRIPTORS, FTW_DEPTH | FTW_PHYS);
+	return is_gone(path) ? 0 : -ENOTEMPTY;
 }

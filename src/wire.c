@@ -119,18 +119,19 @@ int wire_give_up(struct wire_writer *w)
 {
 	if (!w->open)
 		return 0;
-	w->open = false;
 	if (!w->broken_up) {
 		w->to->len = w->start;
+		w->open = false;
 		return 0;
 	}
 	/* The open fragment, if there is one, becomes the abort mark. */
 	if (w->word == SIZE_MAX) {
 		int rc = open_fragment(w);
 		if (rc < 0)
-			return rc;
+			return rc; /* it is still owed */
 	}
 	w->to->len = w->word + WIRE_WORD;
 	set_word(w, WIRE_ABORT);
+	w->open = false;
 	return 0;
 }

@@ -5,7 +5,6 @@
 #   tools/with-azurite.sh BUILD_DIRECTORY Rscript tools/demo.R
 
 library(pool)
-library(AzureStor)
 
 # ---- The files: R's own documentation on this machine ------------------------
 
@@ -36,7 +35,7 @@ dest_files <- names(files)
 # ---- The service -------------------------------------------------------------
 
 # The emulator's account and key are the same everywhere and documented.
-endpoint <- storage_endpoint(
+endpoint <- AzureStor::storage_endpoint(
   sprintf(
     "http://devstoreaccount1.blob.localhost:%s",
     Sys.getenv("AZURITE_PORT")
@@ -72,16 +71,16 @@ cat(sprintf(
 ))
 
 # The service is slow while its code is new to it: that is nobody's time.
-cont <- create_storage_container(endpoint, "warm-up")
+cont <- AzureStor::create_storage_container(endpoint, "warm-up")
 local_files <- landing("warm-up")
 for (i in seq_along(src_files)) {
-  storage_upload(cont, src_files[i], dest_files[i])
-  storage_download(cont, dest_files[i], local_files[i])
+  AzureStor::storage_upload(cont, src_files[i], dest_files[i])
+  AzureStor::storage_download(cont, dest_files[i], local_files[i])
 }
 
 # ---- Through the pool --------------------------------------------------------
 
-cont <- create_storage_container(endpoint, "pool")
+cont <- AzureStor::create_storage_container(endpoint, "pool")
 local_files <- landing("pool")
 
 pool_times <- c(
@@ -106,7 +105,7 @@ suppressMessages(delete_pool())
 
 # ---- On a cluster of package parallel ----------------------------------------
 
-cont <- create_storage_container(endpoint, "parallel")
+cont <- AzureStor::create_storage_container(endpoint, "parallel")
 local_files <- landing("parallel")
 
 parallel_times <- c(

@@ -14,8 +14,7 @@
 #include <unistd.h>
 
 /* A failure ends the process at once, also a forked child. */
-#define CHECK(what)                                                            \
-	((what) ? (void)0 : test_failed(__FILE__, __LINE__, #what))
+#define CHECK(what) ((what) ? (void)0 : test_failed(__FILE__, __LINE__, #what))
 
 static inline _Noreturn void test_failed(const char *file, int line,
 					 const char *what)

@@ -1,8 +1,8 @@
 /*
  * Messages over a socket: order, partial sends, streaming, aborts, ends, and
  * passed descriptors. Both ends are this process unless a test says otherwise:
- * what waits for the other end waits in vain, for a slice of time, which a timer
- * cuts short.
+ * what waits for the other end waits in vain, for a slice of time, which a
+ * timer cuts short.
  */
 #include "chan.h"
 
@@ -193,6 +193,24 @@ static void by_the_byte(void)
 	payload(5, 9);
 	nothing_left();
 	blob_unref(s);
+	/* All of its first fragment is not all of it. */
+	struct wire_writer w;
+	struct buf b;
+	buf_init(&b, 1000);
+	h = numbered(2);
+	CHECK(wire_begin(&w, &b, &h) == 0);
+	CHECK(wire_put(&w, (unsigned char[]){byte_at(0, 9)}, 1) == 0);
+	wire_break(&w);
+	CHECK(io_send(from.fd, b.bytes, b.len) == (ssize_t)b.len);
+	b.len = 0;
+	head(2);
+	CHECK(chan_buffered(&to) == 1 && !chan_whole(&to));
+	CHECK(wire_resume(&w) == 0);
+	wire_end(&w);
+	CHECK(io_send(from.fd, b.bytes, b.len) == (ssize_t)b.len);
+	payload(1, 9);
+	nothing_left();
+	buf_release(&b);
 	tear_down();
 }
 
@@ -601,7 +619,8 @@ static void passes_descriptors(void)
 	/* A plain message before each; one that carries a descriptor is never
 	 * read together with what comes after it. */
 	for (int i = 0; i < 3; i++) {
-		struct wire_head plain = numbered(10), h = numbered((unsigned)i);
+		struct wire_head plain = numbered(10),
+				 h = numbered((unsigned)i);
 		CHECK(chan_say(&from, &plain) == 0);
 		CHECK(chan_say_fd(&from, &h, 0) == -EAGAIN);
 		CHECK(chan_flush(&from) == 0);

@@ -140,8 +140,8 @@ static void replaced(void)
 		for (int fd = 0; fd < 3; fd++)
 			CHECK(fstat(fd, &was[fd]) == 0);
 		CHECK(io_replace_inherited(keep[1]) == 0);
-		const int dead[] = {out, far, end[0], end[1], keep[0], p[0],
-				    p[1]};
+		const int dead[] = {out,     far,  end[0], end[1],
+				    keep[0], p[0], p[1]};
 		for (size_t i = 0; i < sizeof(dead) / sizeof(*dead); i++)
 			check_dead(dead[i]);
 		for (int i = 0; i < MANY; i++)

@@ -20,7 +20,9 @@
 
 enum {
 	BIG = 3000000, /* bytes: more than any socket holds */
-	LIFE = 30,     /* seconds: of what a failed test leaves behind */
+	LARGE = 90000, /* more than is read at a time, less than it holds */
+	HUGE = CHAN_CHUNK + LARGE, /* more than is read ahead */
+	LIFE = 30, /* seconds: of what a failed test leaves behind */
 };
 
 static char top[] = "/tmp/test_poolXXXXXX";
@@ -153,7 +155,12 @@ static void obey_range(struct echo *e)
 	else if (begins(e->text, "die"))
 		die();
 	else if (begins(e->text, "last")) {
-		reply_number(e, getpid());
+		static char text[HUGE];
+		(void)snprintf(text, sizeof(text), "%ld", (long)getpid());
+		reply(e, text,
+		      begins(e->text, "last large")  ? LARGE
+		      : begins(e->text, "last huge") ? HUGE
+						     : 10);
 		die();
 	} else if (begins(e->text, "half")) {
 		reply_half(e);
@@ -219,6 +226,8 @@ static int state(struct chan *control)
 
 static const struct template_ops ops = {state, work};
 
+static int kept = -1; /* a copy of the template's end, once it is 0 */
+
 static void open_pool_with(struct pool *p, int error, int niceness)
 {
 	int end[2];
@@ -238,18 +247,21 @@ static void open_pool_with(struct pool *p, int error, int niceness)
 		CHECK(proc_unblock(&mask) == 0);
 		template_run(&o, &ops);
 	}
+	if (kept == 0)
+		kept = fcntl(end[1], F_DUPFD_CLOEXEC, 3);
 	io_close(&end[1]);
 	CHECK(pool_open(p, end[0], pid) == 0);
 	CHECK(pool_alive(p));
 }
 
-/* Rounds of pool_poll() until the condition holds. */
+/* Rounds of pool_poll() until the condition holds; a wake-up that does not come
+ * makes it too late. */
 #define UNTIL(p, condition)                                                    \
 	do {                                                                   \
 		double limit = test_now() + 10;                                \
 		while (!(condition)) {                                         \
 			CHECK(test_now() < limit);                             \
-			int rc_ = pool_poll(p, 50);                            \
+			int rc_ = pool_poll(p, 3000);                          \
 			CHECK(rc_ == 0 || rc_ == -EINTR);                      \
 		}                                                              \
 	} while (0)
@@ -361,7 +373,8 @@ static void works(void)
 	}
 	for (size_t i = 0; i < 3; i++) {
 		CHECK(ask_number(&p, i, "pid") == p.workers[i].pid);
-		CHECK(ask_number(&p, i, "nice") == getpriority(PRIO_PROCESS, 0));
+		CHECK(ask_number(&p, i, "nice") ==
+		      getpriority(PRIO_PROCESS, 0));
 		for (size_t k = 0; k < i; k++) {
 			CHECK(p.workers[i].pid != p.workers[k].pid);
 			CHECK(p.workers[i].id != p.workers[k].id);
@@ -380,10 +393,79 @@ static void works(void)
 				CHECK(!"the bytes that were sent");
 		free(text);
 	}
+	/* And there: no more is sent than it takes, in the course of polling.
+	 */
+	char *big = malloc(BIG + 1);
+	CHECK(big);
+	memset(big, ' ', BIG);
+	big[BIG] = '\0';
+	memcpy(big, "echo", 4);
+	tell(&p, 1, big);
+	size_t len;
+	UNTIL(&p, has_answer(&p, 1));
+	char *back = take_answer(&p, 1, &len);
+	CHECK(len == BIG && memcmp(big, back, BIG) == 0);
+	free(big);
+	free(back);
 	/* Not a thing while nothing happens. */
 	double t = test_now();
 	CHECK(pool_poll(&p, 30) == 0 && test_now() - t > 0.025);
+	for (size_t i = 0; i < 3; i++)
+		tell(&p, i, "hang");
+	CHECK(pool_poll(&p, 30) == 0);
+	close_pool(&p); /* work is not waited for */
+}
+
+/* Nanoseconds on a processor so far. */
+static unsigned long long busy(pid_t pid)
+{
+	char path[64];
+	unsigned long long ns;
+	(void)snprintf(path, sizeof(path), "/proc/%ld/schedstat", (long)pid);
+	FILE *f = fopen(path, "r");
+	CHECK(f && fscanf(f, "%llu", &ns) == 1 && fclose(f) == 0);
+	return ns;
+}
+
+/* An idle pool takes no time; also after deaths and restarts. */
+static void idles(void)
+{
+	struct pool p;
+	open_pool(&p, 2);
+	CHECK(pool_restart(&p, 2) == 0);
+	UNTIL(&p, pool_count(&p, WORKER_IDLE) == 2);
+	tell(&p, 0, "die");
+	UNTIL(&p, p.workers[0].state == WORKER_GONE);
+	CHECK(pool_poll(&p, 50) == 0);
+	unsigned long long own = busy(getpid());
+	unsigned long long of_template = busy(p.template);
+	unsigned long long of_worker = busy(p.workers[1].pid);
+	CHECK(pool_poll(&p, 200) == 0);
+	CHECK(busy(getpid()) - own < 30000000);
+	CHECK(busy(p.template) - of_template < 30000000);
+	CHECK(busy(p.workers[1].pid) - of_worker < 30000000);
 	close_pool(&p);
+}
+
+static size_t entries(const char *path)
+{
+	DIR *d = opendir(path);
+	CHECK(d);
+	size_t n = 0;
+	for (const struct dirent *e = readdir(d); e; e = readdir(d))
+		n += e->d_name[0] != '.';
+	(void)closedir(d);
+	return n;
+}
+
+/* No other worker has left its directory, or is at work still. */
+static void check_workers_only(struct pool *p)
+{
+	double limit = test_now() + 2;
+	while (entries(base) != p->n) {
+		CHECK(test_now() < limit);
+		CHECK(pool_poll(p, 10) == 0);
+	}
 }
 
 static void restarts(void)
@@ -405,6 +487,7 @@ static void restarts(void)
 			check_answer(&p, i, "echo");
 			last_id = p.workers[i].id;
 		}
+		check_workers_only(&p);
 	}
 	close_pool(&p);
 }
@@ -496,7 +579,8 @@ static void set_up(void)
 	CHECK(pool_start_worker(&p, 0) == 0);
 	UNTIL(&p, p.workers[0].state == WORKER_IDLE);
 	CHECK(p.workers[0].stillborn == 0);
-	/* It is what new ones altogether go through, too, until it is dropped. */
+	/* It is what new ones altogether go through, too, until it is dropped.
+	 */
 	for (int i = 0; i < 2; i++) {
 		CHECK(pool_restart(&p, 1) == 0);
 		UNTIL(&p, p.workers[0].state == WORKER_IDLE);
@@ -570,18 +654,19 @@ static void last_words(void)
 	open_pool(&p, 2);
 	for (int i = 0; i < 60; i++) {
 		size_t len, slot = (size_t)i % 2;
-		bool held = i % 10 == 0;
+		bool held = i % 10 == 0, large = i % 4 == 1;
 		pid_t heard = 0, pid = p.workers[slot].pid;
-		tell(&p, slot, held ? "held" : "last");
+		tell(&p, slot, held ? "held" : large ? "last large" : "last");
 		if (i % 3 == 0)
 			test_sleep(0.002);
 		double limit = test_now() + 10;
 		while (p.workers[slot].state != WORKER_GONE) {
+			CHECK(pool_poll(&p, 10000) == 0);
 			CHECK(test_now() < limit);
-			CHECK(pool_poll(&p, 50) == 0);
 			if (!has_answer(&p, slot))
 				continue;
 			char *text = take_answer(&p, slot, &len);
+			CHECK(held || len == (large ? LARGE : 10));
 			heard = (pid_t)atol(text);
 			free(text);
 		}
@@ -589,6 +674,16 @@ static void last_words(void)
 		if (held) /* it has kept the channel open until here */
 			CHECK(kill(heard, SIGKILL) == 0);
 		check_replaced(&p, slot);
+	}
+	for (int i = 0; i < 5; i++) { /* it is not all read, but all here */
+		size_t len;
+		tell(&p, 0, "last huge");
+		UNTIL(&p, p.workers[0].died);
+		UNTIL(&p, has_answer(&p, 0));
+		free(take_answer(&p, 0, &len));
+		CHECK(len == HUGE);
+		UNTIL(&p, p.workers[0].state == WORKER_GONE);
+		check_replaced(&p, 0);
 	}
 	for (int i = 0; i < 5; i++) { /* an answer cut off is none */
 		tell(&p, 0, "half");
@@ -632,8 +727,9 @@ static void check_lost(struct pool *p)
 /* The directories of a template that was killed are left: the test's own. */
 static void killed_template(void)
 {
-	for (int way = 0; way < 3; way++) {
+	for (int way = 0; way < 4; way++) {
 		struct pool p;
+		kept = way == 3 ? 0 : -1; /* no end to be seen then */
 		open_pool(&p, 4);
 		if (way == 1)
 			for (size_t i = 0; i < 4; i++)
@@ -647,6 +743,7 @@ static void killed_template(void)
 		CHECK(test_now() - t < 1);
 		CHECK(tmpdir_remove(base) == 0);
 		check_nothing_left();
+		io_close(&kept);
 	}
 }
 
@@ -772,26 +869,17 @@ static void killed_session(void)
 
 /* ---- what must not pile up ---- */
 
-static size_t entries(const char *path)
-{
-	DIR *d = opendir(path);
-	CHECK(d);
-	size_t n = 0;
-	for (const struct dirent *e = readdir(d); e; e = readdir(d))
-		n += e->d_name[0] != '.';
-	(void)closedir(d);
-	return n;
-}
-
 static void no_leaks(void)
 {
-	enum { N = 3, ROUNDS = 200 };
+	enum { N = 2, ROUNDS = 200 };
 	int before = test_descriptors(getpid());
 	struct pool p;
 	open_pool(&p, N);
 	int own = test_descriptors(getpid());
 	int of_template = test_descriptors(p.template);
 	long of_worker = ask_number(&p, 0, "descriptors");
+	/* Its channel, in place of socket, pidfd and signalfd. */
+	CHECK(of_worker == of_template - 2);
 	for (int i = 0; i < ROUNDS; i++) {
 		CHECK(pool_restart(&p, N) == 0);
 		if (i % 4 == 0) /* not every time before the next one */
@@ -806,11 +894,7 @@ static void no_leaks(void)
 	CHECK(test_descriptors(getpid()) == own);
 	CHECK(test_descriptors(p.template) == of_template);
 	CHECK(ask_number(&p, 0, "descriptors") == of_worker);
-	double limit = test_now() + 2;
-	while (entries(base) != N) {
-		CHECK(test_now() < limit);
-		CHECK(pool_poll(&p, 10) == 0);
-	}
+	check_workers_only(&p);
 	close_pool(&p);
 	CHECK(test_descriptors(getpid()) == before);
 }
@@ -864,6 +948,7 @@ int main(void)
 	life = open(life_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	CHECK(life >= 0);
 	works();
+	idles();
 	restarts();
 	states();
 	nicer();

@@ -1,7 +1,8 @@
 /*
  * Processes: signals held across a fork, who dies with whom, adopted orphans
- * and their burial. That a process is gone is seen by the end of a pipe of which
- * it held the other end: so also a zombie that nobody waits for counts as gone.
+ * and their burial. That a process is gone is seen by the end of a pipe of
+ * which it held the other end: so also a zombie that nobody waits for counts as
+ * gone.
  */
 #include "proc.h"
 
@@ -358,6 +359,7 @@ static void executed(void)
 			"i=0; while [ $i -lt 100 ]; do "
 			"[ -e /proc/self/fd/$i ] && printf '%s ' $i; "
 			"i=$((i + 1)); done; read x || echo eof; "
+			"grep -c '^SigBlk:[[:space:]]*0*$' /proc/self/status; "
 			"echo err >&2; exit 5",
 			NULL};
 	CHECK(setenv("HOME", "/", 1) == 0);
@@ -386,7 +388,7 @@ static void executed(void)
 			CHECK(close(p[1]) == 0);
 		check_text(p[0], "passed\n");
 		CHECK(close(p[0]) == 0);
-		check_text(file, "this\n0\n0 1 2 3 eof\nerr\n");
+		check_text(file, "this\n0\n0 1 2 3 eof\n1\nerr\n");
 	}
 	char *none[] = {"/nonexistent", NULL};
 	int status;

@@ -118,8 +118,7 @@ static void simulate(struct run *r, size_t losses, uint64_t most_ns)
 				give_back(r, slot);
 			idle = 0;
 		} else {
-			finish(r, slot,
-			       most_ns ? test_random() % most_ns : 0);
+			finish(r, slot, most_ns ? test_random() % most_ns : 0);
 			idle = 0;
 		}
 	}
@@ -294,6 +293,8 @@ static void lost(void)
 		}
 	}
 	sched_done(&s, 0, 1, 1, 1); /* a late result */
+	sched_done(&s, 0, 1, 1, 1);
+	CHECK(s.left == 38); /* counts once */
 	for (size_t k = 1; k < 17; k++) {
 		CHECK(sched_claim(&s, 0, &first, &count));
 		CHECK(first == k && count == 1);

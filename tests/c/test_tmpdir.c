@@ -67,7 +67,8 @@ static void made(void)
 	}
 	CHECK(setenv("TMPDIR", "/nonexistent", 1) == 0);
 	check_made(in("a"));
-	CHECK(setenv("TMP", in("file"), 1) == 0); /* no directory */
+	CHECK(chmod(in("file"), 0700) == 0); /* no directory */
+	CHECK(setenv("TMP", in("file"), 1) == 0);
 	check_made(in("b"));
 	CHECK(setenv("TEMP", "", 1) == 0);
 	check_made("/tmp");
@@ -99,7 +100,7 @@ static void too_long(void)
 static void named(void)
 {
 	char path[TMPDIR_MAX], name[TMPDIR_NAME];
-	static const char *const bad[] = {"",	  ".",	   "..",   ".hidden",
+	static const char *const bad[] = {"",	 ".",	 "..",	 ".hidden",
 					  "a/b", "/etc", "../x", "a/"};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		memset(name, 0, sizeof(name));

@@ -411,8 +411,8 @@ static size_t damage(unsigned char *bytes, size_t n)
 		break;
 	case 2: /* bits flipped */
 		for (size_t k = 1 + test_below(4); n > 0 && k-- > 0;)
-			bytes[test_below(n)] ^= (unsigned char)(1
-								<< test_below(8));
+			bytes[test_below(n)] ^=
+				(unsigned char)(1 << test_below(8));
 		break;
 	case 3: /* a stretch left out */
 		if (n > 0) {
@@ -453,7 +453,7 @@ static void read_payload(struct chan *c, const struct message *m)
 		CHECK(at == m->len && memcmp(got, m->payload, at) == 0);
 	}
 	int rc = chan_finish(c);
-	CHECK(rc == (m->end == END_EOF	     ? -EPIPE
+	CHECK(rc == (m->end == END_EOF	   ? -EPIPE
 		     : m->end == END_PROTO ? -EPROTO
 					   : 0));
 }

@@ -1,4 +1,5 @@
-/* The whole table of a worker's states and events, and who may be given work. */
+/* The whole table of a worker's states and events, and who may be given work.
+ */
 #include "worker.h"
 
 #include <fcntl.h>

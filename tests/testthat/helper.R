@@ -168,14 +168,35 @@ wait_until <- function(holds, limit = 60) {
   holds()
 }
 
-# A process that has ended may stay a zombie until whoever inherited it looks.
-alive <- function(pids) {
-  state <- vapply(pids, function(pid) {
-    out <- suppressWarnings(system2("ps", c("-o", "stat=", "-p", pid), stdout = TRUE))
-    paste(out, collapse = "")
-  }, "")
-  nzchar(state) & !startsWith(state, "Z")
+# State, parent and niceness of processes, one row each; NA for what isn't there.
+# Read from /proc where there is one: a test asks often, and under a sanitizer a
+# ps(1) may not even come to its main().
+process_info <- function(pids) {
+  fields <- lapply(pids, function(pid) {
+    line <- if (dir.exists("/proc/self")) {
+      # "pid (name) state ppid ... nice ...", with anything in the name.
+      stat <- tryCatch(
+        suppressWarnings(readLines(file.path("/proc", pid, "stat"))),
+        error = function(e) character()
+      )
+      rest <- strsplit(sub(".*\\) ", "", stat), " ", fixed = TRUE)
+      if (length(rest)) rest[[1]][c(1, 2, 17)] else character()
+    } else {
+      columns <- c("-o", "stat=", "-o", "ppid=", "-o", "ni=")
+      out <- suppressWarnings(system2("ps", c(columns, "-p", pid), stdout = TRUE))
+      if (length(out)) strsplit(trimws(out[1]), " +")[[1]] else character()
+    }
+    if (length(line) == 3) line else rep(NA_character_, 3)
+  })
+  data.frame(
+    state = substr(vapply(fields, `[[`, "", 1), 1, 1),
+    parent = as.integer(vapply(fields, `[[`, "", 2)),
+    nice = as.integer(vapply(fields, `[[`, "", 3))
+  )
 }
+
+# A process that has ended may stay a zombie until whoever inherited it looks.
+alive <- function(pids) !process_info(pids)$state %in% c("Z", "X", NA)
 
 gone <- function(pids) wait_until(function() !any(alive(pids)))
 

@@ -163,9 +163,7 @@ test_that("all nodes at once may die", {
 })
 
 test_that("the process that nodes are forked from may die", {
-  parent_of <- function(pid) {
-    as.integer(system2("ps", c("-o", "ppid=", "-p", pid), stdout = TRUE))
-  }
+  parent_of <- function(pid) process_info(pid)$parent
   for (type in c("FORK", "PSOCK")) {
     local_pool(2, type = type)
     told <- "kept"
