@@ -95,6 +95,7 @@ throw_failure <- function(what, error, text) {
   message <- switch(what,
     template = paste0("the pool's processes cannot be reached", why),
     worker = paste0("a node cannot be started", why),
+    directory = paste0("no temporary directory can be made", why),
     setup = "new nodes die of what pool_export() and pool_evalq() told all",
     call = paste0("the call cannot be prepared", why),
     busy = {

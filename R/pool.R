@@ -182,21 +182,26 @@ fork_unsafe <- function() {
 
 start_template <- function(options, state) {
   niceness <- if (is.na(options$renice)) 0L else options$renice
-  told <- list(options$outfile, niceness, as.numeric(options$setup_timeout))
   fork <- options$type == "FORK"
-  if (fork) {
-    collect_garbage()
-    handle <- .Call(C_pool_start, character(), character(), told)
-  } else {
-    handle <- .Call(C_pool_start, template_program(options, niceness),
-      template_environment(options), told
-    )
-  }
+  # Beside the session's own; in a node that is in the directory of its pool.
+  directory <- .Call(C_pool_directory, dirname(tempdir()))
+  handle <- NULL
   done <- FALSE
   on.exit(if (!done) {
     .Call(C_pool_close, handle)
+    unlink(directory, recursive = TRUE)
     restore_tempdir()
   })
+  if (fork) {
+    collect_garbage()
+    program <- environment <- character()
+  } else {
+    program <- template_program(options, niceness, directory)
+    environment <- template_environment(options)
+  }
+  handle <- .Call(C_pool_start, program, environment, list(
+    options$outfile, niceness, as.numeric(options$setup_timeout), directory
+  ))
   .Call(C_pool_ready, handle)
   if (!fork) {
     .Call(C_pool_state, handle, state)
@@ -216,9 +221,11 @@ collect_garbage <- function() {
   gc(full = !all(loadedNamespaces() %in% own))
 }
 
-template_program <- function(options, niceness) {
+template_program <- function(options, niceness, directory) {
   c(options$rscript, options$rscript_args, "-e",
-    sprintf("pool:::template_main(%dL, %dL)", Sys.getpid(), niceness)
+    sprintf("pool:::template_main(%dL, %dL, %s)", Sys.getpid(), niceness,
+      deparse(directory)
+    )
   )
 }
 

@@ -1,9 +1,9 @@
 # What runs in the template, called from C (r_template.c).
 
 # In a freshly started R: becomes the template of session `session`.
-template_main <- function(session, niceness) {
+template_main <- function(session, niceness, directory) {
   the$exec <- TRUE
-  .Call(C_template_run, c(session, niceness))
+  .Call(C_template_run, list(session, niceness, directory))
 }
 
 # Makes this process the nodes' original state.

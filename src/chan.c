@@ -230,14 +230,15 @@ static int next_fragment(struct chan *c)
 {
 	if (unread(c) < WIRE_WORD)
 		return -EAGAIN;
-	int rc = wire_word(c->in.bytes + c->in_at, &c->left, &c->last);
+	size_t len = 0;
+	bool last = true;
+	int rc = wire_word(c->in.bytes + c->in_at, &len, &last);
 	if (rc < 0 && rc != -ECANCELED)
-		return rc;
+		return rc; /* the word stays: it is wrong again next time */
 	c->in_at += WIRE_WORD;
-	if (rc == -ECANCELED) {
-		c->failed = c->last = true;
-		c->left = 0;
-	}
+	c->left = len;
+	c->last = last;
+	c->failed = rc == -ECANCELED;
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 /* clang-format off: one to a line */
 static const R_CallMethodDef entries[] = {
 	{"C_load", (DL_FUNC)&C_load, 1},
+	{"C_pool_directory", (DL_FUNC)&C_pool_directory, 1},
 	{"C_pool_start", (DL_FUNC)&C_pool_start, 3},
 	{"C_pool_ready", (DL_FUNC)&C_pool_ready, 1},
 	{"C_pool_alive", (DL_FUNC)&C_pool_alive, 1},

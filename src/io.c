@@ -216,9 +216,11 @@ static int put_at(const char *path, int flags, int at)
 	int fd = open(path, flags | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
+	/* Where `at` was closed it is what open() gave, and to be inherited. */
+	if (fd == at)
+		return fcntl(fd, F_SETFD, 0) < 0 ? -errno : 0;
 	int rc = dup2(fd, at) < 0 ? -errno : 0;
-	if (fd != at)
-		(void)close(fd);
+	(void)close(fd);
 	return rc;
 }
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "io.h"
@@ -38,12 +39,24 @@ static int default_actions(void)
 	return 0;
 }
 
+/* EAGAIN is a shortage that often passes: up to 63 ms are waited for that. */
+static pid_t fork_patiently(void)
+{
+	pid_t pid = fork();
+	for (long ms = 1; pid < 0 && errno == EAGAIN && ms <= 32; ms *= 2) {
+		struct timespec t = {.tv_nsec = ms * 1000000};
+		(void)nanosleep(&t, NULL);
+		pid = fork();
+	}
+	return pid;
+}
+
 pid_t proc_fork(sigset_t *mask)
 {
 	sigset_t all;
 	if (sigfillset(&all) < 0 || sigprocmask(SIG_SETMASK, &all, mask) < 0)
 		return -errno;
-	pid_t pid = fork();
+	pid_t pid = fork_patiently();
 	int error = errno;
 	if (pid == 0) {
 		if (default_actions() < 0 || setpgid(0, 0) < 0)

@@ -8,6 +8,7 @@
 SEXP C_load(SEXP env);
 
 /* r_pool.c: the session's pool */
+SEXP C_pool_directory(SEXP parent);
 SEXP C_pool_start(SEXP program, SEXP environment, SEXP options);
 SEXP C_pool_ready(SEXP handle);
 SEXP C_pool_alive(SEXP handle);

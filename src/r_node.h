@@ -9,7 +9,8 @@
 
 /* In a fresh fork of the session: becomes its template, for good. */
 _Noreturn void r_node_template(int control, pid_t session, int niceness,
-			       const char *output, const sigset_t *mask);
+			       const char *output, const char *base,
+			       const sigset_t *mask);
 
 /* In a fresh fork of the template: becomes a worker, for good. */
 void r_node_work(int fd, const char *base, char name[TMPDIR_NAME]);

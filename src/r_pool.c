@@ -37,6 +37,9 @@ static void release(struct r_pool *r)
 	blob_unref(r->call);
 	r->call = NULL;
 	pool_close(&r->pool, CLOSE_MS);
+	/* The template has done so, unless it was killed. */
+	(void)tmpdir_remove(r->base);
+	r->base[0] = '\0';
 }
 
 static void finalize(SEXP handle)
@@ -120,7 +123,16 @@ static char **c_strings(SEXP x)
 	return strings;
 }
 
-/* options: list(outfile, niceness, patience) */
+SEXP C_pool_directory(SEXP parent)
+{
+	char path[TMPDIR_MAX];
+	int rc = tmpdir_make(R_ExpandFileName(r_string(parent)), path);
+	if (rc < 0)
+		r_throw("directory", rc);
+	return Rf_mkString(path);
+}
+
+/* options: list(outfile, niceness, patience, directory) */
 SEXP C_pool_start(SEXP program, SEXP environment, SEXP options)
 {
 	SEXP handle = PROTECT(R_MakeExternalPtr(NULL, R_NilValue, R_NilValue));
@@ -138,6 +150,8 @@ SEXP C_pool_start(SEXP program, SEXP environment, SEXP options)
 	const char *output =
 		Rf_translateChar(STRING_ELT(VECTOR_ELT(options, 0), 0));
 	int niceness = INTEGER(VECTOR_ELT(options, 1))[0];
+	(void)snprintf(r->base, sizeof(r->base), "%s",
+		       r_string(VECTOR_ELT(options, 3)));
 	int end[2];
 	int rc = io_pair(end);
 	if (rc < 0)
@@ -153,7 +167,7 @@ SEXP C_pool_start(SEXP program, SEXP environment, SEXP options)
 		pid = proc_fork(&mask);
 		if (pid == 0)
 			r_node_template(end[1], session, niceness, output,
-					&mask);
+					r->base, &mask);
 	}
 	io_close(&end[1]);
 	if (pid < 0) {
@@ -243,6 +257,9 @@ SEXP C_pool_adopt(SEXP handle, SEXP fresh)
 	if (rc < 0)
 		r_throw("template", rc);
 	pool_close(&r->pool, CLOSE_MS);
+	(void)tmpdir_remove(r->base);
+	(void)snprintf(r->base, sizeof(r->base), "%s", f->base);
+	f->base[0] = '\0';
 	r->pool = f->pool;
 	f->pool = (struct pool){.watch = -1};
 	chan_init(&f->pool.control, -1);

@@ -12,12 +12,14 @@
 #include "pool.h"
 #include "r_util.h"
 #include "sched.h"
+#include "tmpdir.h"
 
 /* What a call runs per element, as the node knows it too (node.R). */
 enum call_kind { CALL_EACH = 0, CALL_LAPPLY = 1, CALL_MAP = 2 };
 
 struct r_pool {
 	struct pool pool;
+	char base[TMPDIR_MAX]; /* of the nodes' temporary directories */
 	double patience; /* seconds a template or worker may take to start */
 	bool inside;	 /* a .Call is using it: no other may */
 

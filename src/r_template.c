@@ -4,6 +4,7 @@
  * what is outside never returns.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -56,11 +57,7 @@ static void prepare(void *done)
 static _Noreturn void run_template(struct template_options *options)
 {
 	static const struct template_ops ops = {state, r_node_work};
-	static char base[TMPDIR_MAX];
-	int rc = tmpdir_make(base);
-	options->base = base;
-	if (rc == 0 && setenv("POOL_TEMPLATE_DIR", base, 1) < 0)
-		rc = -errno;
+	int rc = setenv("POOL_TEMPLATE_DIR", options->base, 1) < 0 ? -errno : 0;
 	if (rc == 0) {
 		bool done = false;
 		proc_one_thread();
@@ -73,10 +70,13 @@ static _Noreturn void run_template(struct template_options *options)
 }
 
 _Noreturn void r_node_template(int control, pid_t session, int niceness,
-			       const char *output, const sigset_t *mask)
+			       const char *output, const char *base,
+			       const sigset_t *mask)
 {
-	struct template_options options = {
-		.control = control, .session = session, .niceness = niceness};
+	struct template_options options = {.control = control,
+					   .session = session,
+					   .niceness = niceness,
+					   .base = base};
 	int rc = io_replace_inherited(control);
 	if (rc == 0)
 		rc = io_redirect(output);
@@ -86,12 +86,17 @@ _Noreturn void r_node_template(int control, pid_t session, int niceness,
 	run_template(&options);
 }
 
-/* In an exec'd template; options: c(session, niceness). */
+/* In an exec'd template; options: list(session, niceness, directory). */
 SEXP C_template_run(SEXP options)
 {
-	struct template_options o = {.control = PROC_PASSED,
-				     .session = (pid_t)INTEGER(options)[0],
-				     .niceness = INTEGER(options)[1]};
+	static char base[TMPDIR_MAX];
+	(void)snprintf(base, sizeof(base), "%s",
+		       r_string(VECTOR_ELT(options, 2)));
+	struct template_options o = {
+		.control = PROC_PASSED,
+		.session = (pid_t)Rf_asInteger(VECTOR_ELT(options, 0)),
+		.niceness = Rf_asInteger(VECTOR_ELT(options, 1)),
+		.base = base};
 	if (getppid() != o.session)
 		proc_leave(0);
 	run_template(&o);

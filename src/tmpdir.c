@@ -12,30 +12,14 @@
 
 enum { DESCRIPTORS = 16, LEVELS = 64 };
 
-static const char *usable(const char *name)
-{
-	const char *dir = getenv(name);
-	struct stat s;
-	if (!dir || !*dir || stat(dir, &s) != 0 || !S_ISDIR(s.st_mode))
-		return NULL;
-	return access(dir, W_OK | X_OK) == 0 ? dir : NULL;
-}
-
 static int fits(int n)
 {
 	return n < 0 || n >= TMPDIR_MAX ? -ENAMETOOLONG : 0;
 }
 
-int tmpdir_make(char path[TMPDIR_MAX])
+int tmpdir_make(const char *parent, char path[TMPDIR_MAX])
 {
-	const char *base = usable("TMPDIR");
-	if (!base)
-		base = usable("TMP");
-	if (!base)
-		base = usable("TEMP");
-	if (!base)
-		base = "/tmp";
-	int rc = fits(snprintf(path, TMPDIR_MAX, "%s/poolXXXXXX", base));
+	int rc = fits(snprintf(path, TMPDIR_MAX, "%s/poolXXXXXX", parent));
 	if (rc == 0 && !mkdtemp(path))
 		rc = -errno;
 	if (rc < 0)

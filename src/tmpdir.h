@@ -6,8 +6,8 @@
 
 enum { TMPDIR_MAX = 512, TMPDIR_NAME = 32 };
 
-/* Makes a directory below TMPDIR, TMP, TEMP or /tmp; 0 or -errno. */
-int tmpdir_make(char path[TMPDIR_MAX]);
+/* Makes a directory in `parent`; 0 or -errno. */
+int tmpdir_make(const char *parent, char path[TMPDIR_MAX]);
 
 /* The path of a directory in `base`; -EINVAL for a name that is none. */
 int tmpdir_in(const char *base, const char name[TMPDIR_NAME],

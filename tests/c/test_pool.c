@@ -232,7 +232,7 @@ static void open_pool_with(struct pool *p, int error, int niceness)
 {
 	int end[2];
 	sigset_t mask;
-	CHECK(tmpdir_make(base) == 0);
+	CHECK(tmpdir_make("/tmp", base) == 0);
 	CHECK(io_pair(end) == 0);
 	struct template_options o = {.control = end[1],
 				     .session = getpid(),
