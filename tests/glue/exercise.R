@@ -1,0 +1,258 @@
+# Goes through every .Call entry of the package, its error paths too, and checks
+# what comes out: for tests/gctorture.R and tests/valgrind.R, which look at how.
+#
+# session(): evaluates its argument in whatever way the session is looked at.
+# nodes(): has the nodes of the pool, new ones each time, looked at from here on.
+
+library(pool)
+# Compiling the functions below would take longer than all the rest; what the
+# package has is compiled.
+invisible(compiler::enableJIT(0L))
+big <- 200000 # doubles: more than the megabyte from which results are streamed
+
+quietly <- function(expr) suppressMessages(expr)
+
+# The error that an expression ends with.
+failure <- function(expr) {
+  tryCatch(
+    {
+      expr
+      stop("there was no error")
+    },
+    pool_error = identity
+  )
+}
+
+# Nothing that is nested so deep can be serialized: the C stack is too small.
+nest <- function() {
+  x <- NULL
+  for (i in seq_len(100000L)) {
+    x <- list(x)
+  }
+  x
+}
+stack_is_limited <- !is.na(Cstack_info()[["size"]])
+
+node_pids <- function() .Call(pool:::C_pool_nodes, pool:::the$handle)
+
+parent_of <- function(pid) {
+  status <- readLines(sprintf("/proc/%d/status", pid))
+  as.integer(sub("PPid:", "", grep("^PPid:", status, value = TRUE)))
+}
+
+# ---- what is sent and comes back ----
+
+elements <- function(session) {
+  add <- function(i, n) i + n
+  columns <- list(
+    1:3, c(1.5, -0, NA), c(TRUE, NA), c("a", NA, "\u00e9"), c(1i, 2), as.raw(1:2),
+    list(1, "b", NULL), as.character(4:6), c(a = 1L, b = 2L), character(), NULL
+  )
+  for (x in columns) {
+    stopifnot(identical(session(pool_lapply(x, identity)), lapply(x, identity)))
+    if (length(x) > 0L) {
+      stopifnot(identical(
+        session(pool_map(function(a, b) list(a, b), x, rev(x))),
+        Map(function(a, b) list(a, b), x, rev(x))
+      ))
+    }
+  }
+  stopifnot(identical(session(pool_lapply(1:5, add, n = 2L, chunk.size = 2)), as.list(3:7)))
+  stopifnot(identical(session(pool_sapply(c(x = 1, y = 4), sqrt)), c(x = 1, y = 2)))
+  stopifnot(identical(session(pool_lapply(1:2, "add_on_node")), as.list(11:12)))
+}
+
+# Names that no symbol was made of before; a static schedule.
+arguments <- function(session, tag) {
+  names <- paste0(c("first", "second", "third", "fourth"), tag)
+  args <- list(function(...) list(...), 1:3, c("p", "q", "r"), .scheduling = "static")
+  names(args)[2:3] <- names[1:2]
+  args$MoreArgs <- stats::setNames(list(quote(x + y), 2:3), names[3:4])
+  found <- session(do.call(pool_map, args, quote = TRUE))
+  for (i in 1:3) {
+    expected <- list(i, c("p", "q", "r")[[i]], quote(x + y), 2:3)
+    stopifnot(identical(found[[i]], stats::setNames(expected, names)))
+  }
+  found <- session(pool_lapply(1:2, function(i, ...) names(list(...)), whatever = 1))
+  stopifnot(identical(found, list("whatever", "whatever")))
+}
+
+everywhere <- function(session) {
+  found <- session(pool_call(function(a, b) c(a, b), 1, b = 2))
+  stopifnot(identical(found, list(c(1, 2), c(1, 2))))
+  stopifnot(identical(unlist(session(pool_call(Sys.getpid))), session(node_pids())))
+  e <- new.env()
+  e$exported <- "value"
+  e$other <- 1:10
+  session(pool_export(c("exported", "other"), e))
+  found <- session(pool_evalq(paste(exported, sum(other))))
+  stopifnot(identical(found, list("value 55", "value 55")))
+}
+
+streams <- function(session) {
+  x <- as.double(seq_len(big))
+  size <- function(i, x) length(x) + i
+  stopifnot(identical(session(pool_lapply(1, size, x = x)), list(big + 1)))
+  stopifnot(identical(session(pool_lapply(c(1, 2), size, x = x)), list(big + 1, big + 2)))
+  stopifnot(identical(session(pool_lapply(list(x, x), sum)), list(sum(x), sum(x))))
+  make <- function(i, n) as.double(seq_len(n)) + i
+  stopifnot(identical(
+    session(pool_lapply(1:3, make, n = big)),
+    lapply(1:3, make, n = big)
+  ))
+}
+
+# ---- what goes wrong ----
+
+task_errors <- function(session) {
+  e <- session(failure(pool_lapply(c(a = 1, b = 2, c = 3), function(i) {
+    if (i > 1) stop("no ", i) else i
+  })))
+  stopifnot(
+    inherits(e, "pool_task_error"), e$index == 2L, e$name == "b",
+    length(e$errors) == 2L, identical(e$results, list(a = 1, b = NULL, c = NULL)),
+    grepl("no 2", conditionMessage(e)), any(grepl("stop", e$traceback))
+  )
+  e <- session(failure(pool_lapply(1:2, function(i) invokeRestart("abort"))))
+  stopifnot(inherits(e, "pool_task_error"), length(e$errors) == 2L)
+  e <- session(failure(pool_map("no_such_function", 1:2)))
+  stopifnot(inherits(e, "pool_task_error"))
+}
+
+# Warnings and messages, of which handlers make use.
+relays <- function(session) {
+  heard <- character()
+  value <- session(withCallingHandlers(
+    pool_lapply(1:3, function(i) {
+      message("message ", i)
+      warning("warning ", i)
+      i
+    }),
+    message = function(m) {
+      heard <<- c(heard, conditionMessage(m))
+      invokeRestart("muffleMessage")
+    },
+    warning = function(w) {
+      heard <<- c(heard, conditionMessage(w))
+      inside <- failure(pool_lapply(1, identity)) # not now
+      stopifnot(inherits(inside, "pool_busy_error"))
+      invokeRestart("muffleWarning")
+    }
+  ))
+  expected <- c(paste0("message ", 1:3, "\n"), paste("warning", 1:3))
+  stopifnot(identical(value, as.list(1:3)), setequal(heard, expected))
+  # A jump out of the call; the next one is none the worse.
+  e <- session(tryCatch(
+    pool_lapply(1:4, function(i) warning("warning ", i)),
+    warning = identity
+  ))
+  stopifnot(grepl("warning", conditionMessage(e)))
+  stopifnot(identical(session(pool_lapply(1:3, identity)), as.list(1:3)))
+}
+
+# (Not made where what they would take along is.)
+return_deep <- function(i, n) if (i == 2L) list(numeric(n), deep_on_node) else i
+fail_deep <- function(i) {
+  stop(structure(
+    class = c("odd", "error", "condition"),
+    list(message = "odd", call = NULL, deep = deep_on_node)
+  ))
+}
+
+# The session's objects, and the nodes'; alone, and behind a megabyte that is
+# sent by then.
+unserializable <- function(session) {
+  if (!stack_is_limited) {
+    return(invisible())
+  }
+  deep <- nest()
+  for (x in list(list(deep), list(numeric(big), deep))) {
+    for (n in 1:2) {
+      e <- session(failure(pool_lapply(seq_len(n), function(i, x) i, x = x)))
+      stopifnot(inherits(e, "pool_serialize_error"))
+    }
+    e <- session(failure(pool_lapply(list(1, x), length)))
+    stopifnot(inherits(e, "pool_serialize_error"))
+  }
+  for (n in c(1, big)) {
+    e <- session(failure(pool_lapply(1:3, return_deep, n = n)))
+    stopifnot(inherits(e, "pool_task_error"), e$index == 2L)
+    stopifnot(identical(e$results, list(1L, NULL, 3L)))
+  }
+  e <- session(failure(pool_lapply(1, fail_deep)))
+  stopifnot(grepl("odd", conditionMessage(e)))
+}
+
+misuse <- function(session) {
+  handle <- pool:::the$handle
+  e <- session(failure(.Call(pool:::C_call_wait, handle)))
+  stopifnot(inherits(e, "pool_absent_error"))
+  e <- session(failure(.Call(pool:::C_call_wait, NULL)))
+  stopifnot(inherits(e, "pool_absent_error"))
+  stopifnot(!session(.Call(pool:::C_pool_alive, NULL)))
+  stopifnot(is.null(session(.Call(pool:::C_call_finish, handle, NULL))))
+}
+
+# ---- deaths ----
+
+# A file that is there from the second time on.
+die_once <- function(i, flag, victim) {
+  if (i == 2L && file.create(paste0(flag, Sys.getpid())) &&
+    file.rename(paste0(flag, Sys.getpid()), flag) && !file.exists(paste0(flag, "done"))) {
+    file.create(paste0(flag, "done"))
+    tools::pskill(if (is.null(victim)) Sys.getpid() else victim, 9L)
+    Sys.sleep(5)
+  }
+  i
+}
+
+deaths <- function(session) {
+  flag <- tempfile()
+  found <- session(pool_lapply(1:3, die_once, flag = flag, victim = NULL))
+  stopifnot(identical(found, as.list(1:3)))
+  # The one that took its place has gone through the set-up.
+  stopifnot(identical(session(pool_evalq(exported)), list("value", "value")))
+  e <- session(failure(pool_lapply(1:3, function(i) if (i == 2L) quit(status = 3) else i)))
+  stopifnot(
+    inherits(e, "pool_worker_error"), e$index == 2L,
+    grepl("quit with status 3", conditionMessage(e)),
+    identical(e$results, list(1L, NULL, 3L))
+  )
+  # The template, in the middle of a call.
+  flag <- tempfile()
+  of_node <- function() parent_of(pool_call(Sys.getpid)[[1L]])
+  template <- of_node()
+  found <- session(quietly(pool_lapply(1:3, die_once, flag = flag, victim = template)))
+  stopifnot(identical(found, as.list(1:3)), of_node() != template)
+  stopifnot(identical(session(pool_evalq(exported)), list("value", "value")))
+}
+
+# ---- all of it ----
+
+on_nodes <- function() {
+  pool_evalq({
+    compiler::enableJIT(0L)
+    add_on_node <- function(i) i + 10L
+    NULL
+  })
+  if (stack_is_limited) {
+    pool_export("nest")
+    pool_evalq({
+      deep_on_node <- nest()
+      NULL
+    })
+  }
+  invisible()
+}
+
+go_through <- function(session, tag) {
+  elements(session)
+  arguments(session, tag)
+  everywhere(session)
+  streams(session)
+  task_errors(session)
+  relays(session)
+  unserializable(session)
+  misuse(session)
+  deaths(session)
+}
