@@ -33,9 +33,15 @@ static SEXP read_result(struct r_pool *r, size_t slot)
 	struct r_peer p = {r, slot};
 	struct worker *w = &r->pool.workers[slot];
 	struct reading a = {&w->chan, {r_call_worker_goes_on, &p}};
-	if (chan_whole(&w->chan))
+	if (chan_whole(&w->chan) && !w->chan.failed)
 		return read_body(&a);
 	SEXP x = R_tryCatchError(read_body, &a, read_failed, NULL);
+	if (x == R_NilValue && w->chan.failed) {
+		/* The worker gave it up in the middle, and will send another:
+		 * something in it cannot be serialized. */
+		(void)chan_finish(&w->chan);
+		return x;
+	}
 	if (x == R_NilValue && !w->died && !w->eof && !r->pool.lost)
 		Rf_error("the result of a node cannot be unserialized");
 	return x;
