@@ -159,5 +159,5 @@ run_afresh <- function(...) {
   if (!is.null(attr(out, "status"))) {
     stop("failed: ", paste(c(basename(this_script()), ...), collapse = " "))
   }
-  as.numeric(strsplit(out[length(out)], " ", fixed = TRUE)[[1L]])
+  scan(text = out[length(out)], quiet = TRUE)
 }

@@ -209,10 +209,6 @@ if (has_callr) {
   session$close()
 }
 if (has_clustermq) {
-  # Its finalizer warns of workers that are not gone yet.
-  suppressMessages(suppressWarnings({
-    workers$cleanup()
-    rm(workers)
-    gc()
-  }))
+  suppressMessages(workers$cleanup())
+  Sys.sleep(2) # it complains at its end of workers that are still leaving
 }

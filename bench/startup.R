@@ -91,10 +91,7 @@ candidates <- list(
         if_all(on_each(function(i) Sys.getpid()))
       },
       call = function() on_each(function(i) 1),
-      end = function() {
-        suppressMessages(workers$cleanup())
-        options(warn = -1) # its finalizer warns of workers that still leave
-      }
+      end = function() suppressMessages(workers$cleanup())
     )
   }
 )
@@ -175,6 +172,9 @@ measure_one <- function(name) {
     values[["template"]] <- private_dirty(parent_of(pids[1L]))
   }
   values[["end"]] <- seconds(candidate$end())
+  if (name == "clustermq") {
+    Sys.sleep(2) # it complains at its end of workers that are still leaving
+  }
   values
 }
 

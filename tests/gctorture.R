@@ -4,6 +4,8 @@
 
 source("tests/glue/exercise.R")
 started <- proc.time()[["elapsed"]]
+# What is not protected can end in a loop as well as in a crash.
+setTimeLimit(elapsed = 900)
 
 tortured <- function(expr) {
   gctorture2(1L)
@@ -27,10 +29,10 @@ stopifnot(identical(tortured(pool_lapply(1:2, identity)), as.list(1:2)))
 # The nodes.
 quietly(init_pool(2, restart = TRUE))
 on_nodes()
-pool_evalq({
+invisible(pool_evalq({
   gctorture2(1L)
   NULL
-})
+}))
 go_through(identity, "_nodes")
 
 tortured(quietly(delete_pool()))
