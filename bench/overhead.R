@@ -79,7 +79,9 @@ one <- list(
   "parLapply(psock)" = repeated(300L, function() parLapply(psock, 1, identity), list(1)),
   "clusterCall(fork[1])" = repeated(300L, function() clusterCall(fork[1L], identity, 1), list(1)),
   "parLapply(fork)" = repeated(300L, function() parLapply(fork, 1, identity), list(1)),
-  "clusterCall(psock)" = repeated(100L, function() clusterCall(psock, identity, 1), rep(list(1), nodes)),
+  "clusterCall(psock)" = repeated(
+    100L, function() clusterCall(psock, identity, 1), rep(list(1), nodes)
+  ),
   mirai = if (has_mirai) repeated(300L, function() mirai::mirai(1)[], 1),
   callr = if (has_callr) repeated(5L, function() session$run(function() 1), 1),
   future = if (has_future) repeated(5L, function() future::value(future::future(1)), 1),
