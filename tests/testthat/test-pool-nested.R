@@ -133,17 +133,17 @@ test_that("a fork of a node that is not the pool's leaves the pool whole", {
 test_that("a node that makes a pool in the middle of a range goes on with the range", {
   local_pool(2)
   pids <- node_pids()
-  file <- withr::local_tempfile()
+  dir <- withr::local_tempdir()
   # The node's own template is a fork of it, and must not go on with the range.
-  run <- at_top(function(i, file) {
-    cat(i, "\n", file = file, append = TRUE)
+  run <- at_top(function(i, dir) {
+    file.create(file.path(dir, paste0(i, "_", Sys.getpid())))
     suppressMessages(pool::init_pool(2))
     values <- pool::pool_sapply(1:3, function(j) j)
     suppressMessages(pool::delete_pool())
     values + i
   })
-  values <- pool_lapply(1:12, run, file, chunk.size = 6)
+  values <- pool_lapply(1:12, run, dir, chunk.size = 6)
   expect_identical(values, lapply(1:12, function(i) 1:3 + i))
-  expect_identical(sort(as.integer(readLines(file))), 1:12)
+  expect_identical(sort(as.integer(sub("_.*", "", list.files(dir)))), 1:12)
   expect_identical(node_pids(), pids)
 })
