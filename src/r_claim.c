@@ -66,10 +66,10 @@ static SEXP element(SEXP column, R_xlen_t i)
 /* A cell of a call's arguments: quote(value), with its name as tag. */
 static SEXP argument(SEXP quote, SEXP value, SEXP names, R_xlen_t k, SEXP rest)
 {
-	SEXP cell = Rf_cons(PROTECT(Rf_lang2(quote, value)), rest);
-	UNPROTECT(1);
+	SEXP cell = PROTECT(Rf_cons(PROTECT(Rf_lang2(quote, value)), rest));
 	if (names != R_NilValue && LENGTH(STRING_ELT(names, k)) > 0)
 		SET_TAG(cell, Rf_installTrChar(STRING_ELT(names, k)));
+	UNPROTECT(2);
 	return cell;
 }
 

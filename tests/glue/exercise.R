@@ -246,13 +246,19 @@ on_nodes <- function() {
 }
 
 go_through <- function(session, tag) {
-  elements(session)
-  arguments(session, tag)
-  everywhere(session)
-  streams(session)
-  task_errors(session)
-  relays(session)
-  unserializable(session)
-  misuse(session)
-  deaths(session)
+  steps <- list(
+    elements = elements,
+    arguments = function(session) arguments(session, tag),
+    everywhere = everywhere,
+    streams = streams,
+    "task errors" = task_errors,
+    relays = relays,
+    unserializable = unserializable,
+    misuse = misuse,
+    deaths = deaths
+  )
+  for (name in names(steps)) {
+    took <- system.time(steps[[name]](session), gcFirst = FALSE)[["elapsed"]]
+    cat(sprintf("%6.1f s  %s%s\n", took, name, tag))
+  }
 }
