@@ -32,7 +32,7 @@ template_prepare <- function() {
   }
   # The more of it, the longer it takes and the more memory nodes share: the
   # first time does most.
-  for (i in seq_len(6L)) {
+  for (i in seq_len(2L)) {
     .Call(C_node_warm, list(CALL_LAPPLY, function(x) x, list()), 1:2)
     .Call(C_node_warm, list(CALL_MAP, identity, list()), list(1:2))
   }

@@ -20,7 +20,7 @@ enum {
 
 void chan_init(struct chan *c, int fd)
 {
-	*c = (struct chan){.fd = fd};
+	*c = (struct chan){.fd = fd, .passed = -1};
 	buf_init(&c->out, SIZE_MAX / 2);
 	buf_init(&c->in, SIZE_MAX / 2);
 }
@@ -40,6 +40,7 @@ void chan_release(struct chan *c)
 	free(c->queue);
 	buf_release(&c->out);
 	buf_release(&c->in);
+	io_close(&c->passed);
 	io_close(&c->fd);
 	chan_init(c, -1);
 }
@@ -206,7 +207,20 @@ static size_t unread(const struct chan *c)
 	return c->in.len - c->in_at;
 }
 
-int chan_fill(struct chan *c, int *passed)
+static ssize_t receive(struct chan *c, void *to, size_t room)
+{
+	if (!c->receives)
+		return io_recv(c->fd, to, room);
+	int passed = -1;
+	ssize_t k = io_recv_fd(c->fd, to, room, &passed);
+	if (passed >= 0) {
+		io_close(&c->passed);
+		c->passed = passed;
+	}
+	return k;
+}
+
+int chan_fill(struct chan *c)
 {
 	if (c->in_at > 0) {
 		buf_consume(&c->in, c->in_at);
@@ -217,12 +231,18 @@ int chan_fill(struct chan *c, int *passed)
 		return rc;
 	unsigned char *to = c->in.bytes + c->in.len;
 	size_t room = c->in.cap - c->in.len;
-	ssize_t k = passed ? io_recv_fd(c->fd, to, room, passed)
-			   : io_recv(c->fd, to, room);
+	ssize_t k = receive(c, to, room);
 	if (k < 0)
 		return (int)k;
 	c->in.len += (size_t)k;
 	return 0;
+}
+
+int chan_take_fd(struct chan *c)
+{
+	int fd = c->passed;
+	c->passed = -1;
+	return fd;
 }
 
 /* Takes the next fragment's word, if it is here. */
@@ -273,13 +293,13 @@ size_t chan_buffered(const struct chan *c)
 
 static int more(struct chan *c)
 {
-	int rc = chan_fill(c, NULL);
+	int rc = chan_fill(c);
 	if (rc != -EAGAIN)
 		return rc;
 	rc = io_wait(c->fd, POLLIN, CHAN_SLICE);
 	if (rc < 0)
 		return rc == -EINTR ? -EAGAIN : rc;
-	return rc == 0 ? -EAGAIN : chan_fill(c, NULL);
+	return rc == 0 ? -EAGAIN : chan_fill(c);
 }
 
 /* Bytes of the current fragment into `to`: from the buffer, or straight from

@@ -24,7 +24,9 @@
 enum { CHAN_SLICE = 100, CHAN_CHUNK = 1 << 20 };
 
 struct chan {
-	int fd; /* owned; -1: none */
+	int fd;	       /* owned; -1: none */
+	bool receives; /* descriptors too */
+	int passed;    /* one that came, owned; -1: none */
 
 	struct buf out;		    /* bytes to send, after the blobs */
 	size_t out_at;		    /* sent of them */
@@ -65,8 +67,14 @@ int chan_flush(struct chan *c);		 /* 0: all sent; -EAGAIN: not yet */
 bool chan_backlog(const struct chan *c);
 int chan_relieve(struct chan *c);
 
-/* 0: something came. With `passed`, also a descriptor that came along. */
-int chan_fill(struct chan *c, int *passed);
+/* 0: something came. */
+int chan_fill(struct chan *c);
+
+/* Of a channel that `receives`: the descriptor that came with the message in
+ * front, now the caller's, or -1. What is received at a time ends with the
+ * message of a descriptor, so there is one at most if all messages are looked
+ * at before the next chan_fill(). */
+int chan_take_fd(struct chan *c);
 
 /* 0: a message is in front; -EAGAIN: not yet. */
 int chan_head(struct chan *c, struct wire_head *h);

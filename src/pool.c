@@ -20,8 +20,11 @@ enum { POLL_CONTROL, POLL_TEMPLATE, POLL_WORKERS };
 
 int pool_open(struct pool *p, int control, pid_t template)
 {
-	*p = (struct pool){
-		.owner = getpid(), .template = template, .next_id = 1};
+	*p = (struct pool){.owner = getpid(),
+			   .template = template,
+			   .next_id = 1,
+			   .cores = proc_cores()};
+	spin_init(&p->spin);
 	chan_init(&p->control, control);
 	p->watch = proc_watch(template);
 	if (p->watch < 0)
@@ -221,7 +224,7 @@ static int hear(struct pool *p, const struct wire_head *h)
 	struct worker *w = NULL;
 	switch (h->kind) {
 	case WIRE_READY:
-		p->answers++;
+		p->answered = h->first + 1;
 		p->answer = (int)h->extra;
 		return 0;
 	case WIRE_STARTED:
@@ -249,7 +252,7 @@ static int hear(struct pool *p, const struct wire_head *h)
 
 static int hear_template(struct pool *p)
 {
-	int rc = chan_fill(&p->control, NULL);
+	int rc = chan_fill(&p->control);
 	struct wire_head h;
 	while (rc == 0 && (rc = chan_head(&p->control, &h)) == 0) {
 		rc = hear(p, &h);
@@ -266,7 +269,7 @@ static int fill(struct worker *w)
 {
 	int rc = w->eof ? -EPIPE : 0;
 	while (rc == 0 && (w->died || chan_buffered(&w->chan) < CHAN_CHUNK)) {
-		rc = chan_fill(&w->chan, NULL);
+		rc = chan_fill(&w->chan);
 		if (!w->died)
 			break; /* one read a round: the others wait too */
 	}
@@ -332,11 +335,11 @@ int pool_poll(struct pool *p, int ms)
 		return -EPIPE;
 	(void)chan_flush(&p->control);
 	set_polls(p);
-	int n = poll(p->polls, (nfds_t)(p->n + POLL_WORKERS),
-		     any_died(p) ? 0 : ms);
-	if (n < 0)
-		return errno == EINTR ? -EINTR : -errno;
-	int rc = 0;
+	int rc = spin_poll(&p->spin, p->polls, (nfds_t)(p->n + POLL_WORKERS),
+			   any_died(p) ? 0 : ms, pool_has_cores(p, 0));
+	if (rc < 0)
+		return rc;
+	rc = 0;
 	if (p->polls[POLL_CONTROL].revents)
 		rc = hear_template(p);
 	if (rc < 0 || p->polls[POLL_TEMPLATE].revents) {
@@ -347,6 +350,11 @@ int pool_poll(struct pool *p, int ms)
 		if (p->polls[POLL_WORKERS + i].revents || p->workers[i].died)
 			hear_worker(&p->workers[i]);
 	return 0;
+}
+
+bool pool_has_cores(const struct pool *p, size_t more)
+{
+	return 1 + pool_count(p, WORKER_BUSY) + more <= p->cores;
 }
 
 size_t pool_count(const struct pool *p, enum worker_state state)

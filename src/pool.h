@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "chan.h"
+#include "spin.h"
 #include "worker.h"
 
 struct pool {
@@ -20,14 +21,17 @@ struct pool {
 	pid_t template;
 	int watch; /* the template's pidfd, or -1 */
 	struct chan control;
-	bool lost;	  /* the template is gone, or speaks nonsense */
-	unsigned answers; /* WIRE_READY received */
-	int answer;	  /* the last one's errno */
+	bool lost;	   /* the template is gone, or speaks nonsense */
+	uint64_t asked;	   /* WIRE_STATE sent: the last one's number */
+	uint64_t answered; /* the last number answered, and 1 */
+	int answer;	   /* its errno */
 
 	struct worker *workers;
 	struct pollfd *polls; /* n + 2 */
 	size_t n;
 	uint64_t next_id;
+	size_t cores;
+	struct spin spin;
 
 	struct blob **setup; /* calls every new worker goes through first */
 	size_t setups;
@@ -59,6 +63,9 @@ int pool_set_setup(struct pool *p, struct blob *const *calls, size_t n);
  * -EPIPE: the template is gone.
  */
 int pool_poll(struct pool *p, int ms);
+
+/* Is there a core for the session, every busy worker and `more`? */
+bool pool_has_cores(const struct pool *p, size_t more);
 
 /* How many workers are in that state. */
 size_t pool_count(const struct pool *p, enum worker_state state);

@@ -8,6 +8,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,6 +214,17 @@ _Noreturn void proc_leave(int status)
 #endif
 	for (;;)
 		(void)kill(getpid(), SIGKILL);
+}
+
+size_t proc_cores(void)
+{
+#ifdef __linux__
+	cpu_set_t set; /* too small for some machines: EINVAL */
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		return (size_t)CPU_COUNT(&set);
+#endif
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	return n > 0 ? (size_t)n : 1;
 }
 
 static void set_threads(const char *function)

@@ -50,6 +50,9 @@ void proc_bury_all(void);
  * finalizer, no flush. */
 _Noreturn void proc_leave(int status);
 
+/* How many cores this process may run on. */
+size_t proc_cores(void);
+
 /* Numeric libraries that are loaded use one thread from here on. */
 void proc_one_thread(void);
 

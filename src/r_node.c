@@ -16,12 +16,14 @@
 #include "proc.h"
 #include "r_entry.h"
 #include "r_stream.h"
+#include "spin.h"
 
 static struct node {
 	struct chan chan;      /* to the session */
 	struct wire_head head; /* the message in front */
-	uint64_t started;      /* the claim */
-	bool warming;	       /* in the template: never waits, never leaves */
+	struct spin spin;
+	uint64_t started; /* the claim */
+	bool warming;	  /* in the template: never waits, never leaves */
 } node;
 
 static _Noreturn void leave(int status)
@@ -39,6 +41,14 @@ static int node_goes_on(void *of)
 
 static const struct r_patience patience = {node_goes_on, NULL};
 
+/* The head is that of the last message: whether to stay awake for the next. */
+static void wait_for_news(void)
+{
+	struct pollfd p = {.fd = node.chan.fd, .events = POLLIN};
+	(void)spin_poll(&node.spin, &p, 1, -1,
+			(node.head.flags & WIRE_AWAKE) != 0);
+}
+
 /* Waits for the next message: 1 a call, 2 a range of it, 3 its end; 0 none,
  * when warming. Leaves with the session. */
 SEXP C_node_next(void)
@@ -50,9 +60,9 @@ SEXP C_node_next(void)
 	while (rc == 0 && (rc = chan_head(&node.chan, &node.head)) == -EAGAIN) {
 		if (node.warming)
 			return Rf_ScalarInteger(0);
-		rc = chan_fill(&node.chan, NULL);
+		rc = chan_fill(&node.chan);
 		if (rc == -EAGAIN) {
-			(void)io_wait(node.chan.fd, POLLIN, -1);
+			wait_for_news();
 			rc = 0;
 		}
 	}
@@ -136,6 +146,7 @@ static void start_node(void *of)
 void r_node_work(int fd, const char *base, char name[TMPDIR_NAME])
 {
 	chan_init(&node.chan, fd);
+	spin_init(&node.spin);
 	struct home home = {base, name};
 	if (!R_ToplevelExec(start_node, &home))
 		proc_leave(127);
@@ -169,11 +180,11 @@ SEXP C_node_warm(SEXP constant, SEXP elements)
 	if (rc == 0)
 		rc = r_stream_flush(&peer, &patience);
 	if (rc == 0)
-		rc = chan_fill(&node.chan, NULL);
+		rc = chan_fill(&node.chan);
 	if (rc == 0)
 		(void)r_call("node_main");
 	struct wire_head h;
-	if (rc == 0 && chan_fill(&peer, NULL) == 0 && chan_head(&peer, &h) == 0)
+	if (rc == 0 && chan_fill(&peer) == 0 && chan_head(&peer, &h) == 0)
 		(void)r_stream_read(&peer, &patience);
 	node.warming = false;
 	chan_release(&peer);

@@ -96,11 +96,12 @@ void r_pool_replace(struct r_pool *r)
 	}
 }
 
-/* Waits until the template has answered `answers` times. */
-static void wait_for_answer(struct r_pool *r, unsigned answers)
+/* Waits for the answer to the last STATE, or to none: the template is up. An
+ * earlier one, given up in the middle by an error, is answered too. */
+static void wait_for_answer(struct r_pool *r)
 {
 	uint64_t deadline = clock_now() + clock_seconds(r->patience);
-	while (r->pool.answers < answers) {
+	while (r->pool.answered <= r->pool.asked) {
 		int ms = clock_until(deadline, CHAN_SLICE);
 		if (ms == 0)
 			r_throw("template", -ETIMEDOUT);
@@ -184,7 +185,7 @@ SEXP C_pool_start(SEXP program, SEXP environment, SEXP options)
 /* Waits until the template is set up. */
 SEXP C_pool_ready(SEXP handle)
 {
-	wait_for_answer(r_pool_get(handle), 1);
+	wait_for_answer(r_pool_get(handle));
 	return R_NilValue;
 }
 
@@ -198,13 +199,12 @@ static int session_goes_on(void *of)
 SEXP C_pool_state(SEXP handle, SEXP state)
 {
 	struct r_pool *r = r_pool_get(handle);
-	struct wire_head h = {.kind = WIRE_STATE};
+	struct wire_head h = {.kind = WIRE_STATE, .first = ++r->pool.asked};
 	struct r_patience patience = {session_goes_on, r};
-	unsigned answers = r->pool.answers;
 	int rc = r_stream_write(&r->pool.control, &h, state, &patience);
 	if (rc < 0)
 		r_throw("template", rc);
-	wait_for_answer(r, answers + 1);
+	wait_for_answer(r);
 	return R_NilValue;
 }
 

@@ -89,6 +89,8 @@ static int tell_range(struct r_pool *r, SEXP handle, struct r_peer *p)
 			      .call = r->number,
 			      .first = w->first,
 			      .count = w->count};
+	if (pool_has_cores(&r->pool, 1))
+		h.flags |= WIRE_AWAKE;
 	if (r->kind == CALL_EACH) {
 		int rc = chan_say(&w->chan, &h);
 		if (rc < 0)

@@ -34,7 +34,6 @@ struct template
 	struct chan control;
 	int session;	 /* pidfd, or -1 */
 	int children_fd; /* signalfd, or -1 */
-	int passed;	 /* a descriptor received, not yet used */
 	sigset_t mask;	 /* for workers */
 	struct child children[CHILDREN];
 	size_t n;		   /* places ever used */
@@ -146,14 +145,15 @@ static void kill_worker(const struct template *t, uint64_t id)
 
 static void obey(struct template *t, const struct wire_head *h)
 {
+	int fd;
 	switch (h->kind) {
 	case WIRE_STATE:
-		report(t, WIRE_READY, 0, t->ops->state(&t->control));
+		report(t, WIRE_READY, h->first, t->ops->state(&t->control));
 		break;
 	case WIRE_FORK:
-		report(t, WIRE_STARTED, h->first,
-		       start(t, h->first, t->passed));
-		io_close(&t->passed);
+		fd = chan_take_fd(&t->control);
+		report(t, WIRE_STARTED, h->first, start(t, h->first, fd));
+		io_close(&fd);
 		break;
 	case WIRE_KILL:
 		kill_worker(t, h->first);
@@ -165,12 +165,7 @@ static void obey(struct template *t, const struct wire_head *h)
 
 static void listen_to_session(struct template *t)
 {
-	int passed = -1;
-	int rc = chan_fill(&t->control, &passed);
-	if (passed >= 0) {
-		io_close(&t->passed);
-		t->passed = passed;
-	}
+	int rc = chan_fill(&t->control);
 	struct wire_head h;
 	while (rc == 0 && (rc = chan_head(&t->control, &h)) == 0) {
 		obey(t, &h);
@@ -218,8 +213,9 @@ _Noreturn void template_run(const struct template_options *options,
 	/* Static for its size; a worker that makes a pool of its own inherits
 	 * the content from the template it came from. */
 	static struct template t;
-	t = (struct template){.options = options, .ops = ops, .passed = -1};
+	t = (struct template){.options = options, .ops = ops};
 	chan_init(&t.control, options->control);
+	t.control.receives = true;
 	t.names = share(CHILDREN * sizeof(*t.names));
 	if (t.names == MAP_FAILED)
 		leave(&t);

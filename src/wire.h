@@ -16,7 +16,7 @@
 #include "buf.h"
 
 enum wire_kind {
-	WIRE_READY = 1, /* template: set up; `extra`: 0 or errno */
+	WIRE_READY = 1, /* template: STATE `first`, or 0; `extra`: errno */
 	WIRE_STATE,	/* to template: payload, the state of new nodes */
 	WIRE_FORK,	/* to template: worker `first`, with its descriptor */
 	WIRE_KILL,	/* to template: worker `first` */
@@ -34,6 +34,7 @@ enum {
 	WIRE_LAST = 1,	/* RANGE: drop the call after it */
 	WIRE_MIXED = 2, /* RESULT: errors and conditions among it */
 	WIRE_QUIET = 4, /* RANGE: an answer without results will do */
+	WIRE_AWAKE = 8, /* RANGE: there is a core to wait for the next on */
 };
 
 struct wire_head {

@@ -13,7 +13,7 @@ mkdir -p "$out"
 
 # shellcheck disable=SC2054 # the commas are the compiler's
 flags=(-std=c11 -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer -Wall -Wextra
-  -Isrc -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+  -iquote src -fsanitize=address,undefined -fno-sanitize-recover=undefined)
 limit=120 # seconds for one test
 
 shopt -s nullglob

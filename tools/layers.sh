@@ -8,7 +8,7 @@ set -euo pipefail
 ranks() {
   cat <<'TABLE'
 1 buf clock
-2 io wire tmpdir
+2 io spin wire tmpdir
 3 chan proc
 4 worker sched
 5 template pool

@@ -4,11 +4,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,6 +71,21 @@ static inline int test_descriptors(pid_t pid)
 		n += e->d_name[0] != '.';
 	(void)closedir(d);
 	return pid == getpid() ? n - 1 : n;
+}
+
+static inline void test_on_alarm(int signal)
+{
+	(void)signal;
+}
+
+/* One SIGALRM in so many milliseconds, which interrupts what waits. */
+static inline void test_alarm(int ms)
+{
+	struct sigaction a = {.sa_handler = test_on_alarm,
+			      .sa_flags = SA_RESTART};
+	struct itimerval timer = {.it_value = {0, ms * 1000}};
+	CHECK(sigaction(SIGALRM, &a, NULL) == 0);
+	CHECK(setitimer(ITIMER_REAL, &timer, NULL) == 0);
 }
 
 /* A child that ran to its end without a failed check. */

@@ -83,7 +83,7 @@ static void head(uint64_t first)
 	while ((rc = chan_head(&to, &h)) == -EAGAIN) {
 		int sent = chan_flush(&from);
 		CHECK(sent == 0 || sent == -EAGAIN);
-		rc = chan_fill(&to, NULL);
+		rc = chan_fill(&to);
 		CHECK(rc == 0 || (rc == -EAGAIN && sent == -EAGAIN));
 	}
 	CHECK(rc == 0 && h.kind == WIRE_RANGE && h.first == first);
@@ -113,7 +113,7 @@ static void nothing_left(void)
 	struct wire_head h;
 	CHECK(!chan_pending(&from) && chan_flush(&from) == 0);
 	CHECK(chan_head(&to, &h) == -EAGAIN);
-	CHECK(chan_fill(&to, NULL) == -EAGAIN);
+	CHECK(chan_fill(&to) == -EAGAIN);
 	CHECK(chan_buffered(&to) == 0 && !chan_whole(&to));
 	CHECK(chan_finish(&to) == 0);
 }
@@ -154,7 +154,7 @@ static void said(void)
 	nothing_left();
 	CHECK(chan_say(&from, &h) == 0 && chan_pending(&from));
 	CHECK(chan_flush(&from) == 0 && !chan_pending(&from));
-	CHECK(chan_fill(&to, NULL) == 0);
+	CHECK(chan_fill(&to) == 0);
 	CHECK(chan_head(&to, &got) == 0 && chan_whole(&to));
 	CHECK(got.kind == WIRE_DIED && got.flags == 3 && got.call == 4);
 	CHECK(got.first == 5 && got.count == 6 && got.extra == -7);
@@ -186,7 +186,7 @@ static void by_the_byte(void)
 		CHECK(chan_head(&to, &h) == (here ? -EAGAIN : 0));
 		CHECK(!chan_whole(&to));
 		CHECK(io_send(from.fd, s->buf.bytes + i, 1) == 1);
-		CHECK(chan_fill(&to, NULL) == 0);
+		CHECK(chan_fill(&to) == 0);
 	}
 	CHECK(chan_head(&to, &h) == 0 && chan_whole(&to));
 	CHECK(chan_buffered(&to) == 5);
@@ -222,7 +222,7 @@ static void taken_back(void)
 	CHECK(chan_begin(&from, &h) == 0);
 	CHECK(chan_put(&from, "left behind", 11) == 0);
 	CHECK(chan_flush(&from) == -EAGAIN); /* not while it is open */
-	CHECK(chan_fill(&to, NULL) == -EAGAIN);
+	CHECK(chan_fill(&to) == -EAGAIN);
 	write_message(2, 20, 2); /* takes it back */
 	CHECK(chan_begin(&from, &h) == 0);
 	CHECK(chan_put(&from, "given up", 8) == 0);
@@ -277,7 +277,7 @@ static void partial_sends(void)
 	size_t got = 0;
 	while (chan_flush(&from) == -EAGAIN) {
 		CHECK(chan_pending(&from));
-		CHECK(chan_fill(&to, NULL) == 0); /* something was sent */
+		CHECK(chan_fill(&to) == 0); /* something was sent */
 		CHECK(chan_head(&to, &h) == 0 && h.first == 1);
 		size_t k = chan_buffered(&to);
 		k = k > N - got ? N - got : k; /* the next one has begun */
@@ -395,7 +395,7 @@ static void backlog(void)
 				int rc = chan_pull(&to, got, want, &read);
 				CHECK(rc == 0 || rc == -EAGAIN);
 			}
-			int rc = chan_fill(&to, NULL);
+			int rc = chan_fill(&to);
 			CHECK(rc == 0 || rc == -EAGAIN);
 		}
 	}
@@ -453,7 +453,7 @@ static void between_processes(void)
 		int rc;
 		while ((rc = chan_head(&to, &h)) == -EAGAIN) {
 			CHECK(io_wait(to.fd, POLLIN, 10000) == 1);
-			CHECK(chan_fill(&to, NULL) == 0);
+			CHECK(chan_fill(&to) == 0);
 		}
 		CHECK(rc == 0 && h.first == (m == 2 ? 2 : 1));
 		size_t n = m == 2 ? N : 300000, at = 0;
@@ -489,7 +489,7 @@ static void aborted(void)
 		CHECK(chan_put(&from, bytes, N) == 0);
 		CHECK(chan_relieve(&from) == -EAGAIN); /* part is sent */
 		struct wire_head front;
-		CHECK(chan_fill(&to, NULL) == 0);
+		CHECK(chan_fill(&to) == 0);
 		CHECK(chan_head(&to, &front) == 0 && !chan_whole(&to));
 		size_t got = 0, sent = N;
 		unsigned char *read = malloc(N + 100);
@@ -536,9 +536,9 @@ static void ends_early(void)
 		struct wire_head h;
 		unsigned char got[200];
 		size_t at = 0;
-		int rc = n > 0 ? chan_fill(&to, NULL) : 0;
+		int rc = n > 0 ? chan_fill(&to) : 0;
 		CHECK(rc == 0);
-		CHECK(chan_fill(&to, NULL) == -EPIPE);
+		CHECK(chan_fill(&to) == -EPIPE);
 		bool front = n >= WIRE_HEAD + WIRE_WORD;
 		bool whole = n == s->buf.len;
 		CHECK(chan_head(&to, &h) == (front ? 0 : -EAGAIN));
@@ -569,7 +569,7 @@ static void peer_gone(void)
 	CHECK(chan_relieve(&from) == -EPIPE);
 	CHECK(chan_give_up(&from) == 0);
 	CHECK(chan_flush(&from) == -EPIPE);
-	CHECK(chan_fill(&from, NULL) == -EPIPE);
+	CHECK(chan_fill(&from) == -EPIPE);
 	tear_down();
 	set_up();
 	io_close(&to.fd);
@@ -584,7 +584,7 @@ static void waits_a_slice(void)
 	set_up();
 	struct blob *s = new_blob(1, 100, 1);
 	CHECK(io_send(from.fd, s->buf.bytes, 90) == 90);
-	CHECK(chan_fill(&to, NULL) == 0);
+	CHECK(chan_fill(&to) == 0);
 	head(1);
 	unsigned char got[100];
 	size_t at = 0;
@@ -614,6 +614,7 @@ static int pipe_to(int *in)
 static void passes_descriptors(void)
 {
 	set_up();
+	to.receives = true;
 	int before = test_descriptors(getpid());
 	int in[3];
 	/* A plain message before each; one that carries a descriptor is never
@@ -630,12 +631,13 @@ static void passes_descriptors(void)
 		CHECK(close(out) == 0); /* ours: the message has its own */
 	}
 	for (unsigned i = 0; i < 3; i++) {
-		int passed = -1;
 		struct wire_head h;
-		CHECK(chan_fill(&to, &passed) == 0 && passed >= 0);
+		CHECK(chan_fill(&to) == 0);
 		CHECK(chan_head(&to, &h) == 0 && h.first == 10);
 		CHECK(chan_finish(&to) == 0);
 		CHECK(chan_head(&to, &h) == 0 && h.first == i);
+		int passed = chan_take_fd(&to);
+		CHECK(passed >= 0 && chan_take_fd(&to) == -1);
 		CHECK(chan_finish(&to) == 0);
 		CHECK(chan_head(&to, &h) == -EAGAIN);
 		CHECK(fcntl(passed, F_GETFD) == FD_CLOEXEC);
@@ -646,23 +648,29 @@ static void passes_descriptors(void)
 		CHECK(read(in[i], &back, 1) == 0); /* the only copy */
 		CHECK(close(in[i]) == 0);
 	}
-	int passed = 77;
 	struct wire_head h = numbered(4);
 	CHECK(chan_say(&from, &h) == 0 && chan_flush(&from) == 0);
-	CHECK(chan_fill(&to, &passed) == 0 && passed == -1);
-	CHECK(chan_fill(&to, &passed) == -EAGAIN && passed == -1);
+	CHECK(chan_fill(&to) == 0 && chan_take_fd(&to) == -1);
+	CHECK(chan_fill(&to) == -EAGAIN && chan_take_fd(&to) == -1);
 	head(4);
 	payload(0, 0);
-	/* Nobody asked for it: it must not stay open. */
-	int out = pipe_to(&in[0]);
-	CHECK(chan_say_fd(&from, &h, out) == 0);
-	CHECK(close(out) == 0);
-	head(4);
-	payload(0, 0);
-	char c;
-	CHECK(read(in[0], &c, 1) == 0);
-	CHECK(close(in[0]) == 0);
-	CHECK(test_descriptors(getpid()) == before);
+	/* Nobody takes it, or is meant to: it must not stay open. */
+	for (int i = 0; i < 3; i++) {
+		int out = pipe_to(&in[i]);
+		to.receives = i < 2;
+		CHECK(chan_say_fd(&from, &h, out) == 0);
+		CHECK(close(out) == 0);
+		head(4);
+		payload(0, 0);
+	}
+	CHECK(io_wait(in[1], POLLIN, 0) == 0); /* it might still be taken */
+	chan_release(&to);
+	for (int i = 0; i < 3; i++) {
+		char c;
+		CHECK(read(in[i], &c, 1) == 0);
+		CHECK(close(in[i]) == 0);
+	}
+	CHECK(test_descriptors(getpid()) == before - 1); /* `to` */
 	tear_down();
 }
 

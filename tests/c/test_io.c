@@ -14,11 +14,6 @@
 static char dir[] = "/tmp/test_ioXXXXXX";
 static char file[64];
 
-static void on_alarm(int signal)
-{
-	(void)signal;
-}
-
 static void pairs(void)
 {
 	int end[2];
@@ -86,12 +81,8 @@ static void waiting(void)
 	CHECK(io_wait(end[0], POLLIN, 30) == 0);
 	CHECK(test_now() - t > 0.025);
 	CHECK(io_wait(end[0], POLLOUT, -1) == 1);
-	struct sigaction a = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
-	struct itimerval timer = {.it_value = {0, 20000}}, off = {0};
-	CHECK(sigaction(SIGALRM, &a, NULL) == 0);
-	CHECK(setitimer(ITIMER_REAL, &timer, NULL) == 0);
+	test_alarm(20);
 	CHECK(io_wait(end[0], POLLIN, 10000) == -EINTR);
-	CHECK(setitimer(ITIMER_REAL, &off, NULL) == 0);
 	CHECK(io_send(end[1], "x", 1) == 1);
 	CHECK(io_wait(end[0], POLLIN, -1) == 1);
 	char c;

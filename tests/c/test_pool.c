@@ -50,7 +50,7 @@ static void read_text(struct chan *c, char **text, size_t *len)
 		int rc = chan_pull(c, *text, room, len);
 		if (rc == 0)
 			*text = realloc(*text, (room *= 2) + 1);
-		else if (rc == -ENODATA)
+		else if (rc == -ENODATA || rc == -ECANCELED)
 			break;
 		else
 			CHECK(rc == -EAGAIN);
@@ -191,7 +191,7 @@ static void work(int fd, const char *dir, char name[TMPDIR_NAME])
 	for (;;) {
 		int rc;
 		while ((rc = chan_head(&e.chan, &e.head)) == -EAGAIN) {
-			rc = chan_fill(&e.chan, NULL);
+			rc = chan_fill(&e.chan);
 			if (rc == -EAGAIN)
 				(void)io_wait(fd, POLLIN, -1);
 			else if (rc < 0)
@@ -269,7 +269,7 @@ static void open_pool_with(struct pool *p, int error, int niceness)
 static void open_pool(struct pool *p, size_t n)
 {
 	open_pool_with(p, 0, 0);
-	UNTIL(p, p->answers == 1);
+	UNTIL(p, p->answered == 1);
 	CHECK(p->answer == 0);
 	CHECK(pool_restart(p, n) == 0);
 	UNTIL(p, pool_count(p, WORKER_IDLE) == n);
@@ -494,11 +494,10 @@ static void restarts(void)
 
 static void says_state(struct pool *p, const char *text, int expected)
 {
-	struct wire_head h = {.kind = WIRE_STATE};
-	unsigned answers = p->answers;
+	struct wire_head h = {.kind = WIRE_STATE, .first = ++p->asked};
 	send_text(&p->control, &h, text);
-	UNTIL(p, p->answers > answers);
-	CHECK(p->answers == answers + 1 && p->answer == expected);
+	UNTIL(p, p->answered > p->asked);
+	CHECK(p->answered == p->asked + 1 && p->answer == expected);
 }
 
 static void states(void)
@@ -518,6 +517,29 @@ static void states(void)
 	check_answer(&p, 0, "echo");
 	CHECK(pool_restart(&p, 2) == 0);
 	UNTIL(&p, pool_count(&p, WORKER_IDLE) == 2);
+	close_pool(&p);
+}
+
+/* One that is given up in the middle, with requests right behind. */
+static void states_given_up(void)
+{
+	struct pool p;
+	open_pool(&p, 1);
+	char *big = calloc(BIG, 1);
+	CHECK(big);
+	for (int i = 0; i < 20; i++) {
+		struct wire_head h = {.kind = WIRE_STATE, .first = ++p.asked};
+		CHECK(chan_begin(&p.control, &h) == 0);
+		CHECK(chan_put(&p.control, big, BIG) == 0);
+		int rc = chan_relieve(&p.control);
+		CHECK(rc == 0 || rc == -EAGAIN);
+		CHECK(chan_give_up(&p.control) == 0);
+		CHECK(pool_restart(&p, 3) == 0);
+		UNTIL(&p, pool_count(&p, WORKER_STARTING) == 0);
+		CHECK(pool_count(&p, WORKER_IDLE) == 3);
+	}
+	free(big);
+	says_state(&p, "13", 13);
 	close_pool(&p);
 }
 
@@ -752,7 +774,7 @@ static void failed_template(void)
 	struct pool p;
 	open_pool_with(&p, ENOENT, 0);
 	check_lost(&p);
-	CHECK(p.answers == 1 && p.answer == ENOENT); /* it says why */
+	CHECK(p.answered == 1 && p.answer == ENOENT); /* it says why */
 	close_pool(&p);
 }
 
@@ -901,21 +923,12 @@ static void no_leaks(void)
 
 /* ---- small things ---- */
 
-static void on_alarm(int signal)
-{
-	(void)signal;
-}
-
 static void interrupted(void)
 {
 	struct pool p;
 	open_pool(&p, 1);
-	struct sigaction a = {.sa_handler = on_alarm};
-	struct itimerval timer = {.it_value = {0, 10000}}, off = {0};
-	CHECK(sigaction(SIGALRM, &a, NULL) == 0);
-	CHECK(setitimer(ITIMER_REAL, &timer, NULL) == 0);
+	test_alarm(10);
 	CHECK(pool_poll(&p, 5000) == -EINTR);
-	CHECK(setitimer(ITIMER_REAL, &off, NULL) == 0);
 	tell(&p, 0, "echo");
 	check_answer(&p, 0, "echo");
 	close_pool(&p);
@@ -951,6 +964,7 @@ int main(void)
 	idles();
 	restarts();
 	states();
+	states_given_up();
 	nicer();
 	set_up();
 	deaths();

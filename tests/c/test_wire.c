@@ -479,7 +479,7 @@ static void read_stream(const unsigned char *bytes, size_t n)
 		struct wire_head h;
 		int rc;
 		while ((rc = chan_head(&c, &h)) == -EAGAIN)
-			if ((rc = chan_fill(&c, NULL)) < 0)
+			if ((rc = chan_fill(&c)) < 0)
 				break;
 		CHECK(rc == (more ? 0 : bad ? -EPROTO : -EPIPE));
 		if (!more)

@@ -1,0 +1,28 @@
+/*
+ * poll() that asks again and again for a while before it sleeps.
+ *
+ * To be woken takes longer than a short task: whoever expects an answer within
+ * microseconds, and has a core to spare, does better to stay awake. What is
+ * expected is learned from the waits before.
+ */
+#ifndef POOL_SPIN_H
+#define POOL_SPIN_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The longest that anybody stays awake for nothing, in nanoseconds. */
+#define SPIN_MOST UINT64_C(200000)
+
+struct spin {
+	uint64_t expected; /* nanoseconds, of the next wait */
+};
+
+/* Nothing is expected soon. */
+void spin_init(struct spin *s);
+
+/* As poll(), and -errno; `may`: is there a core to stay awake on? */
+int spin_poll(struct spin *s, struct pollfd *fds, nfds_t n, int ms, bool may);
+
+#endif
