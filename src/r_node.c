@@ -148,6 +148,10 @@ void r_node_work(int fd, const char *base, char name[TMPDIR_NAME])
 	chan_init(&node.chan, fd);
 	spin_init(&node.spin);
 	struct home home = {base, name};
+	/* Until there is something to do no page is touched: while a child
+	 * copies pages, the fork of the next one takes twice the time. */
+	while (io_wait(fd, POLLIN, -1) < 0)
+		;
 	if (!R_ToplevelExec(start_node, &home))
 		proc_leave(127);
 	/* Back here only by a jump to top level; node_main() goes on with the
