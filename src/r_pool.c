@@ -133,6 +133,15 @@ SEXP C_pool_directory(SEXP parent)
 	return Rf_mkString(path);
 }
 
+/* What a collection gave back is sorted by the next request that is too large
+ * for any of it: here, and not in a child, which would copy the page of every
+ * piece. */
+static void settle_heap(void)
+{
+	void *volatile large = malloc((size_t)1 << 20);
+	free(large);
+}
+
 /* options: list(outfile, niceness, patience, directory) */
 SEXP C_pool_start(SEXP program, SEXP environment, SEXP options)
 {
@@ -165,6 +174,7 @@ SEXP C_pool_start(SEXP program, SEXP environment, SEXP options)
 		pid = proc_exec(argv, env, end[1], output);
 	} else {
 		sigset_t mask;
+		settle_heap();
 		pid = proc_fork(&mask);
 		if (pid == 0)
 			r_node_template(end[1], session, niceness, output,
