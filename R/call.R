@@ -27,7 +27,13 @@ run_call <- function(kind, fun, args, elements, n, starts = NULL,
         C_call_start, handle, token, list(kind, fun, args), elements, n, starts
       )
       while (!is.null(notes <- .Call(C_call_wait, handle))) {
-        if (isFALSE(notes)) revive_pool(handle) else relay(notes)
+        if (isFALSE(notes)) {
+          revive_pool(handle)
+        } else if (isTRUE(notes)) {
+          warn_setup()
+        } else {
+          relay(notes)
+        }
       }
     },
     error = function(e) stop_sending(e, .Call(C_call_doing, handle))
@@ -35,7 +41,6 @@ run_call <- function(kind, fun, args, elements, n, starts = NULL,
   if (!is.null(setup)) {
     reference <- .Call(C_call_blob, handle)
   }
-  on.exit()
   failures <- .Call(C_call_finish, handle, token)
   if (n > 0) {
     names(values) <- names # an empty list has none in parallel

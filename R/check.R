@@ -23,13 +23,15 @@ check_size <- function(size) {
   as.integer(size)
 }
 
-check_flag <- function(x, argument) {
-  if (!is.logical(x) || length(x) != 1L || is.na(x)) {
+# like_if: a number counts as one, too.
+check_flag <- function(x, argument, like_if = FALSE) {
+  if (!(is.logical(x) || like_if && is.numeric(x)) || length(x) != 1L ||
+    is.na(x)) {
     stop_input(argument, x, "'", argument, "' must be TRUE or FALSE, not ",
       given(x)
     )
   }
-  x
+  as.logical(x)
 }
 
 check_number <- function(x, argument, least) {
@@ -49,6 +51,17 @@ check_strings <- function(x, argument, n = NULL) {
     )
   }
   x
+}
+
+# Names in any form that a loop over them takes.
+check_names <- function(x, argument) {
+  if (is.factor(x)) {
+    x <- as.character(x)
+  }
+  if (is.list(x) && all(vapply(x, is.character, NA) & lengths(x) == 1L)) {
+    x <- as.character(x)
+  }
+  if (is.null(x)) character() else check_strings(x, argument)
 }
 
 # A function, or the name of one, to be looked up on the nodes.
@@ -75,19 +88,21 @@ find_function <- function(fun, argument, envir) {
 }
 
 # An error in preparing the input is one of the input.
-as_input <- function(argument, code) {
+as_input <- function(argument, value, code) {
+  force(value)
   tryCatch(code, error = function(e) {
-    stop_input(argument, NULL, conditionMessage(e))
+    stop_input(argument, value, conditionMessage(e))
   })
 }
 
 check_scheduling <- function(.scheduling) {
-  force(.scheduling)
-  as_input(".scheduling", match.arg(.scheduling, c("static", "dynamic")))
+  as_input(".scheduling", .scheduling,
+    match.arg(.scheduling, c("static", "dynamic"))
+  )
 }
 
 check_chunk_size <- function(chunk.size) {
-  if (!is.null(chunk.size) && (!is.numeric(chunk.size) ||
+  if (!is.null(chunk.size) && (!(is.numeric(chunk.size) || is.logical(chunk.size)) ||
     length(chunk.size) != 1L || is.na(chunk.size))) {
     stop_input("chunk.size", chunk.size,
       "'chunk.size' must be NULL or a number, not ", given(chunk.size)
@@ -111,51 +126,88 @@ cluster_defaults <- function() {
   )
 }
 
-check_cluster_options <- function(given_options) {
-  options <- cluster_defaults()
-  names <- names(given_options)
-  if (length(given_options) > 0L && (is.null(names) || !all(nzchar(names)))) {
-    stop_input("...", given_options, "arguments in '...' must be named")
+# dots: the arguments as expressions, for where they are not to be evaluated.
+check_cluster_names <- function(dots) {
+  names <- names(dots)
+  if (length(dots) > 0L && (is.null(names) || !all(nzchar(names)))) {
+    stop_input("...", dots, "arguments in '...' must be named, not ",
+      paste(vapply(dots, given, ""), collapse = ", ")
+    )
   }
   for (name in names) {
     if (name %in% cluster_remote) {
-      stop_input(name, given_options[[name]], "'", name,
+      stop_input(name, dots[[name]], "'", name,
         "' is of no use: a pool lives on this machine, on no other host"
       )
     }
-    if (!name %in% c(names(options), cluster_accepted)) {
-      stop_input(name, given_options[[name]], "unknown argument '", name,
-        "': neither init_pool() nor parallel::makeCluster() has it"
+    if (!name %in% c(names(cluster_defaults()), cluster_accepted)) {
+      stop_input(name, dots[[name]], "unknown argument '", name,
+        "': init_pool() has none of that name"
       )
     }
   }
-  chosen <- intersect(names, names(options))
+}
+
+check_cluster_options <- function(given_options) {
+  options <- cluster_defaults()
+  chosen <- intersect(names(given_options), names(options))
   options[chosen] <- given_options[chosen]
   check_cluster_values(options)
 }
 
 check_cluster_values <- function(options) {
-  if (!is.null(options$type)) {
-    options$type <- check_type(options$type)
+  options$type <- if (is.null(options$type)) {
+    default_type()
+  } else {
+    check_type(options$type)
   }
   if (is.null(options$outfile)) {
     options$outfile <- "" # as parallel documents it
   }
   check_strings(options$outfile, "outfile", 1L)
-  if (!is.na(options$renice[1L])) {
-    check_number(options$renice, "renice", -20)
+  options$outfile <- check_outfile(options$outfile)
+  options$renice <- check_renice(options$renice)
+  if (check_number(options$setup_timeout, "setup_timeout", 0) == 0) {
+    stop_input("setup_timeout", 0, "'setup_timeout' must be more than 0 seconds")
   }
-  options$renice <- as.integer(options$renice[1L])
-  check_number(options$setup_timeout, "setup_timeout", 0)
   options$rscript <- check_program(options$rscript, "rscript")
   check_strings(options$rscript_args, "rscript_args")
   check_strings(options$rscript_envs, "rscript_envs")
   options
 }
 
+check_renice <- function(x) {
+  whole <- is.numeric(x) && length(x) == 1L && !is.na(x) && x == trunc(x)
+  if (!(length(x) == 1L && is.atomic(x) && is.na(x)) &&
+    !(whole && abs(x) <= 40)) {
+    stop_input("renice", x, "'renice' must be NA or a whole number, a step of ",
+      "niceness, not ", given(x)
+    )
+  }
+  as.integer(x)
+}
+
+# Where output goes stays the same file, wherever the session's directory is by
+# then.
+check_outfile <- function(x) {
+  if (x == "") {
+    return(x)
+  }
+  path <- file.path(
+    normalizePath(dirname(path.expand(x)), mustWork = FALSE), basename(x)
+  )
+  there <- file.exists(path)
+  if (dir.exists(path) || file.access(if (there) path else dirname(path), 2L) != 0L) {
+    stop_input("outfile", x, "'outfile' must be a file that can be written to, ",
+      "or \"\", not ", given(x)
+    )
+  }
+  path
+}
+
 # The path of a program that can be run. (Sys.which() would start a process.)
 check_program <- function(x, argument) {
-  check_strings(x, argument, 1L)
+  x <- path.expand(check_strings(x, argument, 1L))
   paths <- if (grepl("/", x, fixed = TRUE)) {
     x
   } else {
@@ -163,18 +215,18 @@ check_program <- function(x, argument) {
   }
   runs <- paths[file.access(paths, 1L) == 0L & !dir.exists(paths)]
   if (length(runs) == 0L) {
-    stop_input(argument, x, "'", argument, "' is no program: ", x)
+    stop_input(argument, x, "'", argument, "' is not a program: ", x)
   }
   runs[[1L]]
 }
 
-check_type <- function(type) {
-  check_strings(type, "type", 1L)
+check_type <- function(type, argument = "type") {
+  check_strings(type, argument, 1L)
   switch(type,
     FORK = "FORK",
     PSOCK = ,
     SOCK = "PSOCK",
-    stop_input("type", type, "'type' must be \"FORK\" or \"PSOCK\", not ",
+    stop_input(argument, type, "'", argument, "' must be \"FORK\" or \"PSOCK\", not ",
       given(type)
     )
   )

@@ -93,10 +93,13 @@ throw_failure <- function(what, error, text) {
   }
   leaf <- "pool_start_error"
   message <- switch(what,
-    template = paste0("the pool's processes cannot be reached", why),
+    template = paste0("the process that nodes are forked from failed", why),
     worker = paste0("a node cannot be started", why),
     directory = paste0("no temporary directory can be made", why),
-    setup = "new nodes die of what pool_export() and pool_evalq() told all",
+    setup = paste(
+      "nodes that take the place of one that died die themselves of what",
+      "pool_export() and pool_evalq() told all nodes"
+    ),
     call = paste0("the call cannot be prepared", why),
     busy = {
       leaf <- "pool_busy_error"
@@ -108,6 +111,14 @@ throw_failure <- function(what, error, text) {
     }
   )
   stop(pool_condition(leaf, message, user_call(), errno = error))
+}
+
+# Called when a replacement has gone through its set-up with an error.
+warn_setup <- function() {
+  warning("a node that took the place of one that died could not repeat all ",
+    "that pool_export() and pool_evalq() told the others",
+    call. = FALSE
+  )
 }
 
 # How a process ended, from its wait status (WIFEXITED and so on).

@@ -54,16 +54,20 @@ node_loop <- function() {
 
 node_call <- function() {
   node$doing <- "call"
+  node$call <- NULL
   node$call <- .Call(C_node_payload)
   node$doing <- ""
 }
 
+# An error, of a time limit that a task has left behind say, may come between
+# any two steps: until it is answered the range is given again.
 node_range <- function() {
+  node$doing <- "read"
+  setTimeLimit() # what the last task has set was for itself
   node$errors <- node$notes <- node$traceback <- node$mended <- NULL
   node$unreadable <- node$call$unreadable
   node$claim <- .Call(C_node_claim)
   if (is.null(node$unreadable) && node$call[[1L]] != CALL_EACH) {
-    node$doing <- "read"
     node$x <- .Call(C_node_payload)
   }
   node$doing <- "work"
@@ -99,8 +103,12 @@ node_recover <- function(e) {
       node$doing <- ""
     },
     read = { # all elements of the range
-      node$unreadable <- e
-      node$doing <- "work"
+      if (is.null(node$claim)) {
+        node$doing <- ""
+      } else {
+        node$unreadable <- e
+        node$doing <- "work"
+      }
     },
     work = node_failed(e), # the running element
     reply = node_mend(e) # values that cannot be serialized
@@ -124,6 +132,9 @@ quote_head <- enquote(NULL)[[1L]]
 # ---- what tasks signal ----
 
 node_failed <- function(e) {
+  if (node$claim[[2L]] == length(node$claim[[1L]])) {
+    return() # all is done
+  }
   place <- .Call(C_claim_skip, node$claim)
   node$errors <- c(node$errors, list(list(place, e, node$traceback)))
   node$traceback <- NULL
@@ -173,10 +184,14 @@ is_runner <- function(f) identical(f, node_lapply) || identical(f, node_map)
 
 node_reply <- function() {
   node$doing <- "reply"
-  values <- node$claim[[1L]]
-  mixed <- !is.null(node$errors) || !is.null(node$notes)
-  value <- if (mixed) list(values, node$errors, node$notes) else values
-  .Call(C_node_reply, value, mixed)
+  if (.Call(C_node_owes)) {
+    values <- node$claim[[1L]]
+    kind <- if (!is.null(node$errors)) 2L else if (!is.null(node$notes)) 1L else 0L
+    value <- if (kind > 0L) list(values, node$errors, node$notes) else values
+    if (.Call(C_node_reply, value, kind)) {
+      node$call <- NULL
+    }
+  }
   node$claim <- node$x <- NULL
   node$doing <- ""
 }
@@ -184,6 +199,9 @@ node_reply <- function() {
 # What cannot be serialized becomes an error of its element; should that not
 # help, all of the claim does.
 node_mend <- function(e) {
+  if (!.Call(C_node_owes)) {
+    return()
+  }
   values <- node$claim[[1L]]
   if (is.null(node$mended)) {
     node$mended <- TRUE

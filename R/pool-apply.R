@@ -74,9 +74,11 @@ pool_sapply <- function(X, FUN, ..., simplify = TRUE, USE.NAMES = TRUE,
                         chunk.size = NULL) {
   pool_handle()
   FUN <- find_function(FUN, "FUN", parent.frame())
-  check_flag(USE.NAMES, "USE.NAMES")
-  answer <- run_lapply(as.list(X), FUN, list(...), chunk.size)
-  if (USE.NAMES && is.character(X) && is.null(names(answer))) {
+  USE.NAMES <- check_flag(USE.NAMES, "USE.NAMES", like_if = TRUE)
+  answer <- run_lapply(as.list(X), FUN, list(...), chunk.size,
+    use = if (USE.NAMES && is.character(X)) X
+  )
+  if (USE.NAMES && is.character(X) && length(X) == 0L) {
     names(answer) <- X
   }
   if (isFALSE(simplify)) {
@@ -93,12 +95,12 @@ pool_map <- function(fun, ..., MoreArgs = NULL, RECYCLE = TRUE,
                      .scheduling = c("static", "dynamic")) {
   pool_handle()
   fun <- check_function(fun, "fun")
-  check_flag(RECYCLE, "RECYCLE")
-  check_flag(USE.NAMES, "USE.NAMES")
+  RECYCLE <- check_flag(RECYCLE, "RECYCLE", like_if = TRUE)
+  USE.NAMES <- check_flag(USE.NAMES, "USE.NAMES", like_if = TRUE)
   static <- !missing(.scheduling) && check_scheduling(.scheduling) == "static"
   args <- list(...)
   n <- map_length(args, RECYCLE)
-  input <- as_input("...", {
+  input <- as_input("...", args, {
     if (RECYCLE && !all(lengths(args) == n)) {
       args <- lapply(args, rep, length.out = n)
     }
@@ -131,6 +133,11 @@ pool_call <- function(fun, ...) {
 #' @export
 pool_evalq <- function(expr) {
   pool_handle()
+  if (missing(expr)) {
+    stop_input("expr", quote(expr = ),
+      "argument \"expr\" is missing, with no default"
+    )
+  }
   expression <- substitute(expr)
   run_each(eval, list(expression, globalenv()), function(reference) {
     setup_evalq(expression, reference)
@@ -141,7 +148,7 @@ pool_evalq <- function(expr) {
 #' @export
 pool_export <- function(varlist, envir = .GlobalEnv) {
   pool_handle()
-  check_strings(varlist, "varlist")
+  varlist <- check_names(varlist, "varlist")
   if (!is.environment(envir)) {
     stop_input("envir", envir, "'envir' must be an environment, not ",
       given(envir)
@@ -168,15 +175,25 @@ node_assign <- function(names, values) {
   }
 }
 
-run_lapply <- function(X, fun, args, chunk.size) {
+# use: what names the results where X has no names.
+run_lapply <- function(X, fun, args, chunk.size, use = NULL) {
   force(X) # an error of its own is not ours
   check_chunk_size(chunk.size)
-  elements <- as_input("X", as_elements(X))
+  elements <- as_input("X", X, as_elements(X))
   n <- length(elements)
   starts <- if (!is.null(chunk.size) && chunk.size > 0 && n > 0L) {
-    chunk_starts(n, max(1, ceiling(n / chunk.size)))
+    chunks <- max(1, ceiling(n / chunk.size))
+    if (chunks > .Machine$integer.max) {
+      stop_input("chunk.size", chunk.size, "'chunk.size' is too small: ",
+        given(chunk.size)
+      )
+    }
+    chunk_starts(n, chunks)
   }
-  run_call(CALL_LAPPLY, fun, args, elements, n, starts, names(elements))
+  names <- names(elements)
+  run_call(CALL_LAPPLY, fun, args, elements, n, starts,
+    if (is.null(names)) use else names
+  )
 }
 
 # X as a plain vector, an element of which is what lapply() on a node would see;

@@ -27,8 +27,8 @@
 #' @param size Number of nodes, 1 to `r max_nodes`. A pool that is larger stays
 #'   as it is.
 #' @param restart `TRUE`: delete an existing pool first.
-#' @param ... Arguments of [parallel::makeCluster()], by name; ignored where a
-#'   pool is reused. Honoured: `type` (`"FORK"`, `"PSOCK"`), `outfile` (where
+#' @param ... Arguments of [parallel::makeCluster()], by name; their values are
+#'   not looked at where a pool is reused. Honoured: `type` (`"FORK"`, `"PSOCK"`), `outfile` (where
 #'   output of the nodes goes, appended; `""`: where the session's goes),
 #'   `renice`, `setup_timeout` (seconds), and for `"PSOCK"` `rscript`,
 #'   `rscript_args`, `rscript_envs`. Accepted, without effect: `port`,
@@ -58,8 +58,10 @@
 init_pool <- function(size = 10, restart = FALSE, ...) {
   size <- check_size(size)
   check_flag(restart, "restart")
-  options <- check_cluster_options(list(...))
+  check_cluster_names(match.call(expand.dots = FALSE)$...)
   if (restart || pool_size() < size) {
+    options <- check_cluster_options(list(...))
+    .Call(C_pool_idle, the$handle)
     if (pool_exists()) {
       message("Deleting background pool")
     }
@@ -74,6 +76,7 @@ init_pool <- function(size = 10, restart = FALSE, ...) {
 #' @rdname init_pool
 #' @export
 delete_pool <- function() {
+  .Call(C_pool_idle, the$handle)
   if (pool_exists()) {
     message("Deleting background pool")
   }
@@ -102,23 +105,19 @@ pool_handle <- function() {
 }
 
 delete_quietly <- function() {
-  handle <- the$handle
-  the$handle <- the$setup <- NULL
-  .Call(C_pool_close, handle)
+  .Call(C_pool_close, the$handle)
+  the$handle <- the$setup <- the$setup_full <- NULL
 }
 
 # The old pool goes when the new one is there: what fails leaves it alone.
 create_pool <- function(size, options) {
-  if (is.null(options$type)) {
-    options$type <- default_type()
-  }
   state <- session_state()
   handle <- start_template(options, state)
   done <- FALSE
   on.exit(if (!done) .Call(C_pool_close, handle))
   .Call(C_pool_restart, handle, size)
-  done <- TRUE
   delete_quietly()
+  done <- TRUE
   the$handle <- handle
   the$size <- size
   the$options <- options
@@ -143,8 +142,8 @@ restart_nodes <- function(state) {
     .Call(C_pool_state, the$handle, changed)
     the$state <- state
   }
+  the$setup <- the$setup_full <- NULL
   .Call(C_pool_restart, the$handle, the$size)
-  the$setup <- NULL
 }
 
 # The template is gone, and the nodes with it: a new one takes its place.
@@ -156,7 +155,7 @@ revive_pool <- function(handle) {
 default_type <- function() {
   type <- getOption("pool.type")
   if (!is.null(type)) {
-    return(check_type(type))
+    return(check_type(type, "options(pool.type)"))
   }
   unsafe <- fork_unsafe()
   if (is.null(unsafe)) {

@@ -283,7 +283,23 @@ int chan_head(struct chan *c, struct wire_head *h)
 
 bool chan_whole(const struct chan *c)
 {
-	return c->has_head && c->last && unread(c) >= c->left;
+	if (!c->has_head)
+		return false;
+	size_t at = c->in_at, left = c->left;
+	bool last = c->last;
+	while (!last && c->in.len - at >= left + WIRE_WORD) {
+		at += left;
+		if (wire_word(c->in.bytes + at, &left, &last) < 0)
+			return false;
+		at += WIRE_WORD;
+	}
+	return last && c->in.len - at >= left;
+}
+
+bool chan_readable(const struct chan *c)
+{
+	return c->has_head &&
+	       (!c->last || unread(c) >= CHAN_CHUNK || unread(c) >= c->left);
 }
 
 size_t chan_buffered(const struct chan *c)

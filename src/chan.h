@@ -79,8 +79,11 @@ int chan_take_fd(struct chan *c);
 /* 0: a message is in front; -EAGAIN: not yet. */
 int chan_head(struct chan *c, struct wire_head *h);
 
-/* Is the whole message in the buffer? How much of it can be had at once? */
+/* Is the message in front in the buffer, whole and not given up (but for one
+ * that `failed` from the start)? Is it, or is it a long one, to be read while
+ * the rest comes? How many bytes are there? */
 bool chan_whole(const struct chan *c);
+bool chan_readable(const struct chan *c);
 size_t chan_buffered(const struct chan *c);
 
 /* Payload bytes: goes on at *got until that is n. -ENODATA past the payload's

@@ -18,6 +18,9 @@
 
 enum { POLL_CONTROL, POLL_TEMPLATE, POLL_WORKERS };
 
+/* How long a template may leave its socket full of requests. */
+static const uint64_t ASK_NS = 5000000000u;
+
 int pool_open(struct pool *p, int control, pid_t template)
 {
 	*p = (struct pool){.owner = getpid(),
@@ -113,14 +116,17 @@ static int queue_setup(struct pool *p, struct worker *w)
 static int ask_for(struct pool *p, const struct worker *w, int end)
 {
 	struct wire_head h = {.kind = WIRE_FORK, .first = w->id};
-	int rc;
-	do {
+	uint64_t deadline = clock_now() + ASK_NS;
+	int rc = chan_give_up(&p->control);
+	while (rc == 0) {
 		rc = chan_flush(&p->control);
 		if (rc == 0)
 			rc = chan_say_fd(&p->control, &h, end);
-		if (rc == -EAGAIN)
-			(void)io_wait(p->control.fd, POLLOUT, CHAN_SLICE);
-	} while (rc == -EAGAIN);
+		if (rc != -EAGAIN)
+			return rc;
+		rc = clock_now() < deadline ? 0 : -ETIMEDOUT;
+		(void)io_wait(p->control.fd, POLLOUT, CHAN_SLICE);
+	}
 	return rc;
 }
 
@@ -280,15 +286,17 @@ static int fill(struct worker *w)
 
 /* Takes in what the worker has sent, and the answers to its set-up, which are
  * empty. */
-static void hear_worker(struct worker *w)
+static void hear_worker(struct pool *p, struct worker *w)
 {
 	if (w->state == WORKER_NONE || w->state == WORKER_GONE)
 		return;
 	int rc = fill(w);
 	struct wire_head h;
 	while (w->setup_left > 0 && chan_head(&w->chan, &h) == 0 &&
-	       chan_whole(&w->chan) && chan_finish(&w->chan) == 0)
+	       chan_whole(&w->chan) && chan_finish(&w->chan) == 0) {
 		w->setup_left--;
+		p->setup_failed |= (h.flags & WIRE_FAILED) != 0;
+	}
 	(void)ready_if_set_up(w);
 	/* Dead, and no whole message left to read: also where a child of its
 	 * task still holds the socket open. */
@@ -312,7 +320,7 @@ static void set_polls(struct pool *p)
 {
 	p->polls[POLL_CONTROL] =
 		(struct pollfd){.fd = p->control.fd, .events = POLLIN};
-	if (chan_pending(&p->control))
+	if (chan_pending(&p->control) && !p->control.writing.open)
 		p->polls[POLL_CONTROL].events |= POLLOUT;
 	p->polls[POLL_TEMPLATE] =
 		(struct pollfd){.fd = p->watch, .events = POLLIN};
@@ -348,7 +356,7 @@ int pool_poll(struct pool *p, int ms)
 	}
 	for (size_t i = 0; i < p->n; i++)
 		if (p->polls[POLL_WORKERS + i].revents || p->workers[i].died)
-			hear_worker(&p->workers[i]);
+			hear_worker(p, &p->workers[i]);
 	return 0;
 }
 

@@ -35,6 +35,7 @@ struct pool {
 
 	struct blob **setup; /* calls every new worker goes through first */
 	size_t setups;
+	bool setup_failed; /* some of it, on a replacement */
 };
 
 /* Takes the control socket and the template over. */

@@ -48,77 +48,104 @@ static int fix(struct sched *s, SEXP starts)
 	return sched_fix(s, at, n - 1);
 }
 
-SEXP C_call_start(SEXP handle, SEXP token, SEXP constant, SEXP elements, SEXP n,
-		  SEXP starts)
+struct start {
+	struct r_pool *r;
+	SEXP constant;
+	SEXP starts;
+	size_t n;
+};
+
+static SEXP start(void *of)
 {
-	struct r_pool *r = r_pool_get(handle);
-	if (r->calling)
-		r_throw("busy", 0);
-	size_t size = (size_t)Rf_asReal(n);
-	SEXP all = PROTECT(Rf_allocVector(VECSXP, HELD));
-	SET_VECTOR_ELT(all, HELD_CONSTANT, constant);
-	SET_VECTOR_ELT(all, HELD_ELEMENTS, elements);
-	SET_VECTOR_ELT(all, HELD_TOKEN, token);
-	SET_VECTOR_ELT(all, HELD_VALUES,
-		       Rf_allocVector(VECSXP, (R_xlen_t)size));
-	R_SetExternalPtrProtected(handle, all);
-	UNPROTECT(1);
-	sched_release(&r->sched);
-	blob_unref(r->call);
-	r->call = NULL;
-	r->number = r->number == UINT32_MAX ? 1 : r->number + 1;
-	r->kind = (enum call_kind)Rf_asInteger(VECTOR_ELT(constant, 0));
-	r->doing = NULL;
-	int rc = sched_init(&r->sched, size, r->pool.n);
+	const struct start *a = of;
+	struct r_pool *r = a->r;
+	int rc = sched_init(&r->sched, a->n, r->pool.n);
 	if (rc == 0)
-		rc = fix(&r->sched, starts);
+		rc = fix(&r->sched, a->starts);
 	if (rc < 0)
 		r_throw("call", rc);
-	if (size > 1 || r->kind == CALL_EACH) {
+	if (a->n > 1 || r->kind == CALL_EACH) {
 		struct wire_head h = {.kind = WIRE_CALL, .call = r->number};
 		r->call = blob_new();
 		r->doing = "constant";
-		rc = r->call ? r_stream_write_blob(r->call, &h, constant)
+		rc = r->call ? r_stream_write_blob(r->call, &h, a->constant)
 			     : -ENOMEM;
 		r->doing = NULL;
 		if (rc < 0)
 			r_throw("call", rc);
 	}
-	r->calling = true;
-	return r_call_held(handle, HELD_VALUES);
+	return R_NilValue;
 }
 
-/* NULL when all is done, FALSE when the template is gone; else a list of notes
- * to relay, by claim. */
-SEXP C_call_wait(SEXP handle)
+SEXP C_call_start(SEXP handle, SEXP token, SEXP constant, SEXP elements, SEXP n,
+		  SEXP starts)
 {
-	struct r_pool *r = r_pool_get(handle);
-	if (!r->calling)
-		r_throw("absent", 0);
+	size_t size = (size_t)Rf_asReal(n);
+	SEXP all = PROTECT(Rf_allocVector(VECSXP, HELD));
+	SEXP values = PROTECT(Rf_allocVector(VECSXP, (R_xlen_t)size));
+	SET_VECTOR_ELT(all, HELD_CONSTANT, constant);
+	SET_VECTOR_ELT(all, HELD_ELEMENTS, elements);
+	SET_VECTOR_ELT(all, HELD_TOKEN, token);
+	SET_VECTOR_ELT(all, HELD_VALUES, values);
+	/* From here to `calling` nothing is allocated: no finalizer comes in
+	 * between. */
+	struct r_pool *r = r_pool_get_free(handle);
+	if (r->calling)
+		r_throw("busy", 0);
+	R_SetExternalPtrProtected(handle, all);
+	r->calling = true;
+	r->number = r->number == UINT32_MAX ? 1 : r->number + 1;
+	r->kind = (enum call_kind)Rf_asInteger(VECTOR_ELT(constant, 0));
+	r->doing = NULL;
+	struct start a = {r, constant, starts, size};
+	(void)r_pool_within(r, start, &a);
+	UNPROTECT(2);
+	return values; /* held by the handle */
+}
+
+struct wait {
+	struct r_pool *r;
+	SEXP handle;
+};
+
+static SEXP wait(void *of)
+{
+	const struct wait *a = of;
+	struct r_pool *r = a->r;
 	int ms = 0;
-	r->inside = true;
 	while (r->sched.left > 0) {
 		if (!r->pool.lost) {
 			r_pool_replace(r);
-			r_call_hand_out(r, handle);
+			r_call_hand_out(r, a->handle);
 		}
 		int rc = pool_poll(&r->pool, ms);
 		R_CheckUserInterrupt();
-		if (rc < 0 && rc != -EINTR) {
-			r->inside = false;
+		if (rc < 0 && rc != -EINTR)
 			return Rf_ScalarLogical(FALSE);
-		}
-		r_call_take_in(r, handle);
+		r_call_take_in(r, a->handle);
 		ms = CHAN_SLICE;
-		SEXP notes = r_call_held(handle, HELD_NOTES);
+		SEXP notes = r_call_held(a->handle, HELD_NOTES);
 		if (notes != R_NilValue) {
-			r_call_hold(handle, HELD_NOTES, R_NilValue);
-			r->inside = false;
+			r_call_hold(a->handle, HELD_NOTES, R_NilValue);
 			return notes;
 		}
+		if (r->pool.setup_failed) {
+			r->pool.setup_failed = false;
+			return Rf_ScalarLogical(TRUE);
+		}
 	}
-	r->inside = false;
 	return R_NilValue;
+}
+
+/* NULL when all is done, FALSE when the template is gone, TRUE when a
+ * replacement has failed in its set-up; else a list of notes to relay, by
+ * claim. */
+SEXP C_call_wait(SEXP handle)
+{
+	struct wait a = {r_pool_get_free(handle), handle};
+	if (!a.r->calling)
+		r_throw("absent", 0);
+	return r_pool_within(a.r, wait, &a);
 }
 
 /* After an error: workers that are nearly done may stay, their answers are
@@ -135,9 +162,13 @@ static void let_finish(struct r_pool *r)
 		for (size_t i = 0; i < r->pool.n; i++) {
 			struct worker *w = &r->pool.workers[i];
 			struct wire_head h;
-			if (w->state == WORKER_BUSY &&
-			    chan_head(&w->chan, &h) == 0 &&
-			    chan_finish(&w->chan) == 0)
+			if (w->state != WORKER_BUSY ||
+			    chan_head(&w->chan, &h) < 0 ||
+			    !chan_whole(&w->chan))
+				continue; /* no time for a long one */
+			/* One given up is followed by another. */
+			bool failed = w->chan.failed;
+			if (chan_finish(&w->chan) == 0 && !failed)
 				(void)worker_step(w, WORKER_DONE);
 		}
 	}
@@ -151,13 +182,16 @@ SEXP C_call_finish(SEXP handle, SEXP token)
 	if (!r || !pool_alive(&r->pool) || !r->calling ||
 	    r_call_held(handle, HELD_TOKEN) != token)
 		return R_NilValue;
-	r->calling = r->inside = false;
+	r->calling = false;
 	let_finish(r);
 	for (size_t i = 0; i < r->pool.n; i++) {
 		struct worker *w = &r->pool.workers[i];
 		struct wire_head h = {.kind = WIRE_END, .call = r->number};
 		bool torn = w->chan.writing.open && w->chan.writing.broken_up;
 		(void)chan_give_up(&w->chan);
+		/* Not to be given work in the time it has left. */
+		if (torn && worker_free(w))
+			(void)worker_step(w, WORKER_CLAIMED);
 		if (w->state == WORKER_BUSY || torn)
 			(void)pool_kill_worker(&r->pool, i);
 		else if (w->call == r->number && chan_say(&w->chan, &h) == 0)

@@ -31,6 +31,9 @@ int r_call_worker_goes_on(void *peer);
 /* Gives every free worker a claim. */
 void r_call_hand_out(struct r_pool *r, SEXP handle);
 
+/* The claim of a worker that is gone, if it had one, is lost. */
+void r_call_bury(struct r_pool *r, SEXP handle, size_t slot);
+
 /* Takes in whatever results have come, and the claims of workers that died. */
 void r_call_take_in(struct r_pool *r, SEXP handle);
 

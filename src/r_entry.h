@@ -17,6 +17,7 @@ SEXP C_pool_restart(SEXP handle, SEXP size);
 SEXP C_pool_adopt(SEXP handle, SEXP fresh);
 SEXP C_pool_nodes(SEXP handle);
 SEXP C_pool_setup(SEXP handle, SEXP calls);
+SEXP C_pool_idle(SEXP handle);
 SEXP C_pool_close(SEXP handle);
 
 /* r_call.c: a call on it */
@@ -35,7 +36,8 @@ SEXP C_template_globals(SEXP names);
 SEXP C_node_next(void);
 SEXP C_node_payload(void);
 SEXP C_node_claim(void);
-SEXP C_node_reply(SEXP value, SEXP mixed);
+SEXP C_node_owes(void);
+SEXP C_node_reply(SEXP value, SEXP kind);
 SEXP C_node_try(SEXP value);
 SEXP C_node_leave(SEXP status);
 SEXP C_node_warm(SEXP constant, SEXP elements);

@@ -23,13 +23,20 @@ static struct node {
 	struct wire_head head; /* the message in front */
 	struct spin spin;
 	uint64_t started; /* the claim */
+	bool owed;	  /* a range has not been answered yet */
 	bool warming;	  /* in the template: never waits, never leaves */
 } node;
+
+static void clean_up(void *of)
+{
+	(void)of;
+	(void)r_call("node_cleanup");
+}
 
 static _Noreturn void leave(int status)
 {
 	(void)fflush(NULL);
-	(void)r_call("node_cleanup");
+	(void)R_ToplevelExec(clean_up, NULL); /* an error must not come back */
 	proc_leave(status);
 }
 
@@ -50,10 +57,14 @@ static void wait_for_news(void)
 }
 
 /* Waits for the next message: 1 a call, 2 a range of it, 3 its end; 0 none,
- * when warming. Leaves with the session. */
+ * when warming. Leaves with the session. A range is next until it has been
+ * answered: an error may come between any two steps (a time limit that a task
+ * has left behind). */
 SEXP C_node_next(void)
 {
 	int rc;
+	if (node.owed)
+		return Rf_ScalarInteger(2);
 	do
 		rc = chan_finish(&node.chan); /* what was not read */
 	while (rc == -EAGAIN && !node.warming);
@@ -68,9 +79,15 @@ SEXP C_node_next(void)
 	}
 	if (rc < 0)
 		leave(0);
-	return Rf_ScalarInteger(node.head.kind == WIRE_CALL    ? 1
-				: node.head.kind == WIRE_RANGE ? 2
-							       : 3);
+	node.owed = node.head.kind == WIRE_RANGE;
+	return Rf_ScalarInteger(node.head.kind == WIRE_CALL ? 1
+				: node.owed		    ? 2
+							    : 3);
+}
+
+SEXP C_node_owes(void)
+{
+	return Rf_ScalarLogical(node.owed);
 }
 
 SEXP C_node_payload(void)
@@ -89,11 +106,18 @@ SEXP C_node_claim(void)
 	return claim;
 }
 
-SEXP C_node_reply(SEXP value, SEXP mixed)
+/* kind: 0 values, 1 values and what was signalled, 2 also errors. Is it the
+ * last range of its call? */
+SEXP C_node_reply(SEXP value, SEXP kind)
 {
 	bool quiet = (node.head.flags & WIRE_QUIET) != 0;
+	int what = Rf_asInteger(kind);
+	uint16_t flags = what == 0  ? 0
+			 : !quiet   ? WIRE_MIXED
+			 : what > 1 ? WIRE_FAILED
+				    : 0;
 	struct wire_head h = {.kind = WIRE_RESULT,
-			      .flags = Rf_asLogical(mixed) ? WIRE_MIXED : 0,
+			      .flags = flags,
 			      .call = node.head.call,
 			      .first = node.head.first,
 			      .count = node.head.count,
@@ -102,11 +126,12 @@ SEXP C_node_reply(SEXP value, SEXP mixed)
 	(void)fflush(NULL);
 	int rc = quiet ? chan_say(&node.chan, &h)
 		       : r_stream_write(&node.chan, &h, value, &patience);
+	node.owed = false;
 	if (rc == 0)
 		rc = r_stream_flush(&node.chan, &patience);
 	if (rc < 0)
 		leave(0);
-	return R_NilValue;
+	return Rf_ScalarLogical((node.head.flags & WIRE_LAST) != 0);
 }
 
 SEXP C_node_try(SEXP value)
@@ -190,7 +215,7 @@ SEXP C_node_warm(SEXP constant, SEXP elements)
 	struct wire_head h;
 	if (rc == 0 && chan_fill(&peer) == 0 && chan_head(&peer, &h) == 0)
 		(void)r_stream_read(&peer, &patience);
-	node.warming = false;
+	node.warming = node.owed = false;
 	chan_release(&peer);
 	chan_release(&node.chan);
 	return R_NilValue;

@@ -7,6 +7,7 @@
 #include "r_pool.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "clock.h"
 #include "io.h"
 #include "proc.h"
+#include "r_call.h"
 #include "r_entry.h"
 #include "r_node.h"
 #include "r_stream.h"
@@ -36,7 +38,8 @@ static void release(struct r_pool *r)
 	sched_release(&r->sched);
 	blob_unref(r->call);
 	r->call = NULL;
-	pool_close(&r->pool, CLOSE_MS);
+	/* One that has not come up by now does not listen. */
+	pool_close(&r->pool, r->pool.answered > 0 ? CLOSE_MS : 0);
 	/* The template has done so, unless it was killed. */
 	(void)tmpdir_remove(r->base);
 	r->base[0] = '\0';
@@ -49,7 +52,7 @@ static void finalize(SEXP handle)
 		return;
 	R_ClearExternalPtr(handle);
 	/* In a fork the pool is the parent's: leave even its memory alone. */
-	if (r->pool.template > 0 && !pool_alive(&r->pool))
+	if (r->owner != getpid())
 		return;
 	release(r);
 	free(r);
@@ -61,6 +64,28 @@ struct r_pool *r_pool_get(SEXP handle)
 	if (!r || !pool_alive(&r->pool))
 		r_throw("absent", 0);
 	return r;
+}
+
+struct r_pool *r_pool_get_free(SEXP handle)
+{
+	struct r_pool *r = r_pool_get(handle);
+	if (r->inside)
+		r_throw("busy", 0);
+	return r;
+}
+
+static void leave(void *of)
+{
+	struct r_pool *r = of;
+	r->inside = false;
+	if (r->pool.control.writing.open && chan_give_up(&r->pool.control) == 0)
+		(void)chan_flush(&r->pool.control);
+}
+
+SEXP r_pool_within(struct r_pool *r, SEXP (*body)(void *), void *of)
+{
+	r->inside = true;
+	return R_ExecWithCleanup(body, of, leave, r);
 }
 
 SEXP C_pool_alive(SEXP handle)
@@ -105,7 +130,11 @@ static void wait_for_answer(struct r_pool *r)
 		int ms = clock_until(deadline, CHAN_SLICE);
 		if (ms == 0)
 			r_throw("template", -ETIMEDOUT);
-		r_pool_poll(r, ms);
+		int rc = pool_poll(&r->pool, ms);
+		R_CheckUserInterrupt();
+		/* Its last word may say why it left. */
+		if (rc < 0 && rc != -EINTR && r->pool.answered <= r->pool.asked)
+			r_throw("template", rc);
 	}
 	if (r->pool.answer != 0)
 		r_throw("template", -r->pool.answer);
@@ -150,6 +179,7 @@ SEXP C_pool_start(SEXP program, SEXP environment, SEXP options)
 	struct r_pool *r = calloc(1, sizeof(*r));
 	if (!r)
 		r_throw("template", -ENOMEM);
+	r->owner = getpid();
 	R_SetExternalPtrAddr(handle, r);
 	r->pool.watch = -1;
 	chan_init(&r->pool.control, -1);
@@ -206,24 +236,36 @@ static int session_goes_on(void *of)
 	return 0;
 }
 
-SEXP C_pool_state(SEXP handle, SEXP state)
+struct request {
+	struct r_pool *r;
+	SEXP object;
+	struct r_pool *fresh;
+};
+
+static SEXP send_state(void *of)
 {
-	struct r_pool *r = r_pool_get(handle);
+	const struct request *q = of;
+	struct r_pool *r = q->r;
 	struct wire_head h = {.kind = WIRE_STATE, .first = ++r->pool.asked};
 	struct r_patience patience = {session_goes_on, r};
-	int rc = r_stream_write(&r->pool.control, &h, state, &patience);
+	int rc = r_stream_write(&r->pool.control, &h, q->object, &patience);
 	if (rc < 0)
 		r_throw("template", rc);
 	wait_for_answer(r);
 	return R_NilValue;
 }
 
-SEXP C_pool_restart(SEXP handle, SEXP size)
+SEXP C_pool_state(SEXP handle, SEXP state)
 {
-	struct r_pool *r = r_pool_get(handle);
-	size_t n = (size_t)Rf_asInteger(size);
-	if (r->calling)
-		r_throw("busy", 0);
+	struct request q = {.r = r_pool_get_free(handle), .object = state};
+	return r_pool_within(q.r, send_state, &q);
+}
+
+static SEXP restart(void *of)
+{
+	const struct request *q = of;
+	struct r_pool *r = q->r;
+	size_t n = (size_t)Rf_asInteger(q->object);
 	int rc = pool_set_setup(&r->pool, NULL, 0);
 	if (rc == 0)
 		rc = pool_restart(&r->pool, n);
@@ -242,30 +284,46 @@ SEXP C_pool_restart(SEXP handle, SEXP size)
 	return R_NilValue;
 }
 
-/* The claims of workers that went with their template. */
-static int claims_back(struct r_pool *r)
+SEXP C_pool_restart(SEXP handle, SEXP size)
 {
-	int rc = 0;
-	for (size_t i = 0; i < r->pool.n && rc == 0 && r->calling; i++) {
-		struct worker *w = &r->pool.workers[i];
-		rc = sched_again(&r->sched, i, w->first, w->count);
-		w->count = 0;
-	}
-	return rc;
+	struct request q = {.r = r_pool_get_free(handle), .object = size};
+	if (q.r->calling)
+		r_throw("busy", 0);
+	return r_pool_within(q.r, restart, &q);
 }
 
-/* Takes a fresh pool's template over, in place of one that is gone: workers
- * start anew, go through the set-up, and the call goes on. */
-SEXP C_pool_adopt(SEXP handle, SEXP fresh)
+/* The claims of workers that went with their template. One alone may be what
+ * ended it. */
+static void claims_back(struct r_pool *r, SEXP handle)
 {
-	struct r_pool *r = r_pool_get(handle);
-	struct r_pool *f = r_pool_get(fresh);
+	size_t claims = r->sched.claims;
+	for (size_t i = 0; i < r->pool.n && r->calling; i++) {
+		struct worker *w = &r->pool.workers[i];
+		if (w->count == 0)
+			continue;
+		if (claims == 1) {
+			w->status = SIGKILL;
+			r_call_bury(r, handle, i);
+			continue;
+		}
+		sched_singly(&r->sched);
+		int rc = sched_again(&r->sched, i, w->first, w->count);
+		w->count = 0;
+		if (rc < 0)
+			r_throw("template", rc);
+	}
+}
+
+static SEXP adopt(void *of)
+{
+	const struct request *q = of;
+	struct r_pool *r = q->r;
+	struct r_pool *f = q->fresh;
 	size_t n = r->pool.n;
 	int rc = pool_set_setup(&f->pool, r->pool.setup, r->pool.setups);
-	if (rc == 0)
-		rc = claims_back(r);
 	if (rc < 0)
 		r_throw("template", rc);
+	claims_back(r, q->object);
 	pool_close(&r->pool, CLOSE_MS);
 	(void)tmpdir_remove(r->base);
 	(void)snprintf(r->base, sizeof(r->base), "%s", f->base);
@@ -277,6 +335,16 @@ SEXP C_pool_adopt(SEXP handle, SEXP fresh)
 	if (rc < 0)
 		r_throw("worker", rc);
 	return R_NilValue;
+}
+
+/* Takes a fresh pool's template over, in place of one that is gone: workers
+ * start anew, go through the set-up, and the call goes on. */
+SEXP C_pool_adopt(SEXP handle, SEXP fresh)
+{
+	struct request q = {.r = r_pool_get_free(handle),
+			    .object = handle,
+			    .fresh = r_pool_get_free(fresh)};
+	return r_pool_within(q.r, adopt, &q);
 }
 
 /* The nodes' process ids, in order. */
@@ -304,13 +372,21 @@ SEXP C_pool_setup(SEXP handle, SEXP calls)
 	return R_NilValue;
 }
 
+/* Throws where a call is in progress. */
+SEXP C_pool_idle(SEXP handle)
+{
+	const struct r_pool *r = r_pool_address(handle);
+	if (r && pool_alive(&r->pool) && (r->inside || r->calling))
+		r_throw("busy", 0);
+	return R_NilValue;
+}
+
 SEXP C_pool_close(SEXP handle)
 {
 	struct r_pool *r = r_pool_address(handle);
 	if (!r || !pool_alive(&r->pool))
 		return R_NilValue;
-	if (r->inside)
-		r_throw("busy", 0);
+	(void)C_pool_idle(handle);
 	release(r);
 	return R_NilValue;
 }

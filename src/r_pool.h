@@ -18,6 +18,7 @@
 enum call_kind { CALL_EACH = 0, CALL_LAPPLY = 1, CALL_MAP = 2 };
 
 struct r_pool {
+	pid_t owner; /* the process it belongs to */
 	struct pool pool;
 	char base[TMPDIR_MAX]; /* of the nodes' temporary directories */
 	double patience; /* seconds a template or worker may take to start */
@@ -37,6 +38,14 @@ struct r_pool *r_pool_address(SEXP handle);
 
 /* The struct of a live handle of this process; throws otherwise. */
 struct r_pool *r_pool_get(SEXP handle);
+
+/* body(of), while every other entry that could get in its way is refused as
+ * busy: R code that it runs (a handler, a finalizer) might call one. Also after
+ * a jump, what it left in the middle of the control channel is taken back. */
+SEXP r_pool_within(struct r_pool *r, SEXP (*body)(void *), void *of);
+
+/* The struct of a live handle that nothing is inside of; throws otherwise. */
+struct r_pool *r_pool_get_free(SEXP handle);
 
 /* One round of pool_poll(), and a look at R's interrupts: may jump. A lost
  * template is thrown. */

@@ -144,7 +144,7 @@ static void collect(struct r_pool *r, SEXP handle, size_t slot,
 	UNPROTECT(1);
 }
 
-static void bury(struct r_pool *r, SEXP handle, size_t slot)
+void r_call_bury(struct r_pool *r, SEXP handle, size_t slot)
 {
 	struct worker *w = &r->pool.workers[slot];
 	if (w->count > 0) {
@@ -168,12 +168,11 @@ void r_call_take_in(struct r_pool *r, SEXP handle)
 		struct wire_head h;
 		int rc = w->state == WORKER_BUSY ? chan_head(&w->chan, &h)
 						 : -EAGAIN;
-		if (rc == 0 && (chan_whole(&w->chan) ||
-				chan_buffered(&w->chan) >= CHAN_CHUNK))
+		if (rc == 0 && chan_readable(&w->chan))
 			collect(r, handle, i, &h);
 		else if (rc < 0 && rc != -EAGAIN)
 			r_throw("answer", rc);
 		if (w->state == WORKER_GONE)
-			bury(r, handle, i);
+			r_call_bury(r, handle, i);
 	}
 }

@@ -4,6 +4,7 @@
  * what is outside never returns.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +19,12 @@
 #include "r_stream.h"
 #include "template.h"
 
+static pid_t session; /* our parent, while it lives */
+
 static int template_goes_on(void *of)
 {
 	(void)of;
-	return 0;
+	return getppid() == session ? 0 : -EPIPE;
 }
 
 struct state {
@@ -57,6 +60,7 @@ static void prepare(void *done)
 static _Noreturn void run_template(struct template_options *options)
 {
 	static const struct template_ops ops = {state, r_node_work};
+	session = options->session;
 	int rc = setenv("POOL_TEMPLATE_DIR", options->base, 1) < 0 ? -errno : 0;
 	if (rc == 0) {
 		bool done = false;
@@ -97,19 +101,43 @@ SEXP C_template_run(SEXP options)
 		.session = (pid_t)Rf_asInteger(VECTOR_ELT(options, 0)),
 		.niceness = Rf_asInteger(VECTOR_ELT(options, 1)),
 		.base = base};
-	if (getppid() != o.session)
+	if (getppid() != o.session ||
+	    fcntl(PROC_PASSED, F_SETFD, FD_CLOEXEC) < 0)
 		proc_leave(0);
 	run_template(&o);
 }
 
+/* What a global name keeps reachable: its value, what an active binding or a
+ * promise will make it from. Nothing is evaluated. */
+#if R_VERSION >= R_Version(4, 6, 0)
 static SEXP global(SEXP name)
 {
-#if R_VERSION >= R_Version(4, 5, 0)
-	return R_getVarEx(name, R_GlobalEnv, FALSE, R_NilValue);
-#else
-	return Rf_findVarInFrame(R_GlobalEnv, name); /* a promise unforced */
-#endif
+	SEXP env = R_GlobalEnv;
+	SEXP both;
+	switch (R_GetBindingType(name, env)) {
+	case R_BindingTypeValue:
+	case R_BindingTypeForced:
+		return R_getVar(name, env, FALSE);
+	case R_BindingTypeActive:
+		return R_ActiveBindingFunction(name, env);
+	case R_BindingTypeDelayed:
+		both = PROTECT(Rf_cons(R_DelayedBindingExpression(name, env),
+				       R_NilValue));
+		both = Rf_cons(R_DelayedBindingEnvironment(name, env), both);
+		UNPROTECT(1);
+		return both;
+	default:
+		return R_NilValue;
+	}
 }
+#else
+static SEXP global(SEXP name)
+{
+	return R_BindingIsActive(name, R_GlobalEnv)
+		       ? R_ActiveBindingFunction(name, R_GlobalEnv)
+		       : Rf_findVarInFrame(R_GlobalEnv, name);
+}
+#endif
 
 /* Values of the global environment's bindings, to be kept reachable, for their
  * finalizers are the session's. */
@@ -119,12 +147,7 @@ SEXP C_template_globals(SEXP names)
 	SEXP values = PROTECT(Rf_allocVector(VECSXP, n));
 	for (R_xlen_t i = 0; i < n; i++) {
 		SEXP name = Rf_installTrChar(STRING_ELT(names, i));
-		if (R_BindingIsActive(name, R_GlobalEnv))
-			SET_VECTOR_ELT(
-				values, i,
-				R_ActiveBindingFunction(name, R_GlobalEnv));
-		else
-			SET_VECTOR_ELT(values, i, global(name));
+		SET_VECTOR_ELT(values, i, global(name));
 	}
 	UNPROTECT(1);
 	return values;

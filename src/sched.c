@@ -95,11 +95,15 @@ static size_t dynamic_size(const struct sched *s, const struct sched_slot *t)
 bool sched_claim(struct sched *s, size_t slot, size_t *first, size_t *count)
 {
 	struct sched_slot *t = &s->slot[slot];
+	if (s->singly && s->claims > 0)
+		return false;
+	s->singly = s->singly && s->alones > 0;
 	size_t i = find_alone(s, slot);
 	if (i != SCHED_ANY) {
 		*first = s->alone[i].element;
 		*count = 1;
 		s->alone[i] = s->alone[--s->alones];
+		s->claims++;
 		return true;
 	}
 	size_t k = next_chunk(s, slot);
@@ -107,6 +111,7 @@ bool sched_claim(struct sched *s, size_t slot, size_t *first, size_t *count)
 		*first = s->starts[k];
 		*count = s->starts[k + 1] - *first;
 		t->chunk = k + s->slots;
+		s->claims++;
 		return true;
 	}
 	if (s->cursor == s->n)
@@ -114,6 +119,7 @@ bool sched_claim(struct sched *s, size_t slot, size_t *first, size_t *count)
 	*first = s->cursor;
 	*count = t->size = dynamic_size(s, t);
 	s->cursor += *count;
+	s->claims++;
 	return true;
 }
 
@@ -126,6 +132,7 @@ bool sched_more(const struct sched *s, size_t slot)
 void sched_done(struct sched *s, size_t slot, size_t first, size_t count,
 		uint64_t ns)
 {
+	s->claims--;
 	for (size_t i = first; i < first + count; i++)
 		finish(s, i);
 	if (count > 0)
@@ -150,6 +157,7 @@ static int push_alone(struct sched *s, size_t element, size_t slot)
 
 int sched_again(struct sched *s, size_t slot, size_t first, size_t count)
 {
+	s->claims--;
 	/* From the last to the first: a stack gives back the first first. */
 	for (size_t i = first + count; i-- > first;) {
 		int rc = is_done(s, i)
@@ -172,12 +180,18 @@ int sched_lost(struct sched *s, size_t slot, size_t first, size_t count,
 		if (!s->tries)
 			return -ENOMEM;
 		if (s->tries[first]++ >= retries) {
+			s->claims--;
 			finish(s, first);
 			*given_up = true;
 			return 0;
 		}
 	}
 	return sched_again(s, slot, first, count);
+}
+
+void sched_singly(struct sched *s)
+{
+	s->singly = true;
 }
 
 void sched_stop(struct sched *s)

@@ -39,6 +39,8 @@ struct sched {
 	struct sched_alone *alone; /* to be run again, a stack */
 	size_t alones, alone_room;
 	unsigned char *tries; /* by element, once one was lost */
+	size_t claims;	      /* handed out and not yet back */
+	bool singly;	      /* one claim at a time */
 };
 
 int sched_init(struct sched *s, size_t n, size_t slots);
@@ -51,7 +53,7 @@ int sched_fix(struct sched *s, const size_t *starts, size_t chunks);
 /* The next range for a slot: false when there is none for it now. */
 bool sched_claim(struct sched *s, size_t slot, size_t *first, size_t *count);
 
-/* Could the slot claim anything if it asked now? */
+/* Is there anything left for the slot to claim? */
 bool sched_more(const struct sched *s, size_t slot);
 
 /* Results of a range have come, after `ns` nanoseconds of work. */
@@ -69,6 +71,10 @@ int sched_lost(struct sched *s, size_t slot, size_t first, size_t count,
 /* A claim comes back through nobody's fault: its elements are run again, each
  * alone. */
 int sched_again(struct sched *s, size_t slot, size_t first, size_t count);
+
+/* Several claims were lost together, and nobody knows by whose fault: until
+ * there is nothing left to be run alone, one claim is handed out at a time. */
+void sched_singly(struct sched *s);
 
 /* Nothing more is handed out; what is claimed may still finish. */
 void sched_stop(struct sched *s);

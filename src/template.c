@@ -109,10 +109,9 @@ static _Noreturn void become_worker(struct template *t, int fd, pid_t parent,
 	io_close(&t->children_fd);
 	if (proc_die_with(parent) < 0 || proc_unblock(&t->mask) < 0)
 		proc_leave(127);
-	errno = 0;
-	if (t->options->niceness != 0 && nice(t->options->niceness) < 0 &&
-	    errno != 0)
-		proc_leave(127);
+	/* What is not allowed is not done, as with nice(1). */
+	if (t->options->niceness != 0 && nice(t->options->niceness) < 0)
+		errno = 0;
 	t->ops->work(fd, t->options->base, name);
 	proc_leave(0);
 }

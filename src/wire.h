@@ -31,10 +31,11 @@ enum wire_kind {
 };
 
 enum {
-	WIRE_LAST = 1,	/* RANGE: drop the call after it */
-	WIRE_MIXED = 2, /* RESULT: errors and conditions among it */
-	WIRE_QUIET = 4, /* RANGE: an answer without results will do */
-	WIRE_AWAKE = 8, /* RANGE: there is a core to wait for the next on */
+	WIRE_LAST = 1,	  /* RANGE: drop the call after it */
+	WIRE_MIXED = 2,	  /* RESULT: errors and conditions among it */
+	WIRE_QUIET = 4,	  /* RANGE: an answer without results will do */
+	WIRE_AWAKE = 8,	  /* RANGE: there is a core to wait for the next on */
+	WIRE_FAILED = 16, /* RESULT: an error, where QUIET leaves it out */
 };
 
 struct wire_head {

@@ -180,7 +180,7 @@ test_that("an argument whose evaluation fails is that error, and no work is done
 
 test_that("names and places of pool_export() that are of no use are refused", {
   local_pool(2)
-  for (names in list(1, NULL, NA, TRUE, list("x"), quote(x), NA_character_, c("pi", NA))) {
+  for (names in list(1, NA, TRUE, list("x", 1), list(c("a", "b")), quote(x), NA_character_, c("pi", NA))) {
     refused(pool_export(names), "varlist")
   }
   refused(pool_export("", globalenv()), "varlist", "")
@@ -200,7 +200,7 @@ test_that("an export that doesn't exist is refused before any other is made", {
 
 test_that("a chunk.size that is no size is refused", {
   local_pool(2)
-  for (size in list(NA, NA_real_, "a", c(1, 2), list(1), TRUE, numeric(0))) {
+  for (size in list(NA, NA_real_, "a", c(1, 2), list(1), 1e-300, numeric(0))) {
     refused(pool_lapply(1:3, identity, chunk.size = size), "chunk.size")
     refused(pool_sapply(1:3, identity, chunk.size = size), "chunk.size")
   }
