@@ -215,7 +215,7 @@ check_program <- function(x, argument) {
   }
   runs <- paths[file.access(paths, 1L) == 0L & !dir.exists(paths)]
   if (length(runs) == 0L) {
-    stop_input(argument, x, "'", argument, "' is not a program: ", x)
+    stop_input(argument, x, "'", argument, "' is not a program: ", given(x))
   }
   runs[[1L]]
 }

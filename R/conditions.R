@@ -10,10 +10,13 @@
 #' - `pool_input_error`: a bad argument, found before any work. Fields
 #'   `argument` (its name) and `value` (what was given).
 #' - `pool_absent_error`: there is no pool.
-#' - `pool_busy_error`: a call on the pool was made from inside another one, for
-#'   instance by a handler of a relayed warning.
-#' - `pool_start_error`: a process could not be started. An existing pool is
-#'   still there.
+#' - `pool_busy_error`: the pool was used, restarted or deleted from inside a
+#'   call on it, for instance by a handler of a relayed warning.
+#' - `pool_start_error`: a process could not be started, or ended too soon, or
+#'   there was no memory to prepare a call. An existing pool is still there.
+#'   Field `errno` (the system's error number, or 0).
+#' - `pool_protocol_error`: a node sent what no node of this package sends. Field
+#'   `errno`.
 #' - `pool_serialize_error`: an object could not be sent or received. Fields
 #'   `argument` (what it was) and `parent` (the original error).
 #' - `pool_task_error`: tasks failed. Fields of the failed task with the lowest

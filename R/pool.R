@@ -24,6 +24,8 @@
 #' A node that dies is replaced when it is needed, after going through what
 #' [pool_export()] and [pool_evalq()] told all nodes since `init_pool()`.
 #'
+#' @section Options: `pool.type`: the default of `type`. `pool.log_max` (1000):
+#'   how many things that all nodes were told are kept for replacements.
 #' @param size Number of nodes, 1 to `r max_nodes`. A pool that is larger stays
 #'   as it is.
 #' @param restart `TRUE`: delete an existing pool first.

@@ -350,6 +350,38 @@ static void stopped(void)
 	}
 }
 
+/* Several claims lost together: from then on one at a time, until there is
+ * nothing left to be run alone. */
+static void singly(void)
+{
+	struct sched s;
+	size_t first[4], count[4], f, c;
+	bool given_up;
+	CHECK(sched_init(&s, 10, 4) == 0);
+	for (size_t i = 0; i < 3; i++)
+		CHECK(sched_claim(&s, i, &first[i], &count[i]));
+	CHECK(s.claims == 3);
+	sched_singly(&s);
+	for (size_t i = 0; i < 3; i++)
+		CHECK(sched_again(&s, i, first[i], count[i]) == 0);
+	CHECK(s.claims == 0);
+	for (int i = 0; i < 3; i++) {
+		CHECK(sched_more(&s, 1));
+		CHECK(sched_claim(&s, 1, &f, &c) && f < 3 && c == 1);
+		CHECK(!sched_claim(&s, 0, &first[0], &count[0]));
+		if (f != 1) {
+			sched_done(&s, 1, f, c, 1);
+			continue;
+		}
+		/* The one at fault: it alone is charged. */
+		CHECK(sched_lost(&s, 1, f, c, 0, &given_up) == 0 && given_up);
+	}
+	for (size_t i = 0; i < 4; i++)
+		CHECK(sched_claim(&s, i, &first[i], &count[i]));
+	CHECK(s.claims == 4 && s.left == 7);
+	sched_release(&s);
+}
+
 int main(void)
 {
 	dynamic();
@@ -358,5 +390,6 @@ int main(void)
 	fixed_and_lost();
 	lost();
 	stopped();
+	singly();
 	return 0;
 }

@@ -8,6 +8,7 @@ refused <- function(expr, argument, message = argument) {
   expect_message(e <- error_of(expr), NA)
   expect_s3_class(e, c("pool_input_error", "pool_error", "error", "condition"), exact = TRUE)
   expect_identical(e$argument, argument)
+  expect_true("value" %in% names(e))
   expect_match(conditionMessage(e), message, fixed = TRUE)
   expect_usable(pids)
   invisible(e)
@@ -85,7 +86,15 @@ test_that("bad values of arguments that are honoured are refused", {
   refused(init_pool(2, TRUE, outfile = 1), "outfile")
   refused(init_pool(2, TRUE, outfile = c("a", "b")), "outfile")
   refused(init_pool(2, TRUE, renice = "nice"), "renice")
-  refused(init_pool(2, TRUE, renice = -1000), "renice")
+  for (x in list(-1000, 2.5, 1e10, NULL, character(), c(NA, 5), Inf)) {
+    refused(init_pool(2, TRUE, renice = x), "renice")
+  }
+  refused(init_pool(2, TRUE, setup_timeout = 0), "setup_timeout")
+  local({
+    withr::local_options(pool.type = "bogus")
+    refused(init_pool(2, TRUE), "options(pool.type)")
+  })
+  refused(pool_evalq(), "expr")
   refused(init_pool(2, TRUE, setup_timeout = "soon"), "setup_timeout")
   refused(init_pool(2, TRUE, setup_timeout = NA), "setup_timeout")
   refused(init_pool(2, TRUE, setup_timeout = -1), "setup_timeout")
@@ -95,14 +104,12 @@ test_that("bad values of arguments that are honoured are refused", {
   refused(init_pool(2, TRUE, type = "PSOCK", rscript_envs = list()), "rscript_envs")
 })
 
-test_that("an outfile that can't be opened is refused or a start error", {
+test_that("an outfile that can't be opened is refused", {
   local_pool(2)
-  pids <- node_pids()
   file <- file.path(withr::local_tempdir(), "no", "such", "directory", "log")
   for (type in c("FORK", "PSOCK")) {
-    expect_error(suppressMessages(init_pool(2, TRUE, type = type, outfile = file)),
-                 class = "pool_error")
-    expect_usable(pids)
+    refused(init_pool(2, TRUE, type = type, outfile = file), "outfile")
+    refused(init_pool(2, TRUE, type = type, outfile = tempdir()), "outfile")
   }
 })
 
@@ -231,4 +238,24 @@ test_that("an X that can't be taken apart is an error and does no work", {
     expect_false(file.exists(file))
   }
   expect_usable(pids)
+})
+
+test_that("what parallel takes for names and flags is taken", {
+  local_pool(2)
+  expect_silent(pool_export(NULL))
+  expect_silent(pool_export(names(list())))
+  e <- list2env(list(one = 1, two = 2))
+  pool_export(list("one"), e)
+  pool_export(factor("two"), e)
+  expect_identical(pool_evalq(c(one, two)), list(c(1, 2), c(1, 2)))
+  expect_identical(pool_map(sum, 1:2, 1, RECYCLE = 1, USE.NAMES = 0), list(2, 3))
+  expect_identical(pool_sapply("a", nchar, USE.NAMES = 0), 1L)
+  expect_identical(pool_lapply(1:3, identity, chunk.size = TRUE), as.list(1:3))
+})
+
+test_that("a pool that is reused does not look at the values of '...'", {
+  local_pool(2)
+  expect_silent(init_pool(2, port = stop("not this")))
+  expect_silent(init_pool(1, type = "none"))
+  expect_usable()
 })

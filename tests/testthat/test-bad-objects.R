@@ -152,17 +152,22 @@ test_that("a process that can't be started is a start error", {
     sprintf("saveRDS(list(class(e), kept), '%s')", result)
   ), script)
   Sys.chmod(script, "644", use_umask = FALSE)
+  as_user <- function(...) {
+    suppressWarnings(system2(
+      "env", c(paste0("TMPDIR=", dir), paste0("HOME=", dir), "timeout", "120", as_other,
+               file.path(R.home("bin"), "Rscript"), "--vanilla", ...),
+      stdout = TRUE, stderr = TRUE
+    ))
+  }
+  out <- as_user("-e", shQuote("cat('it runs')"))
+  skip_if(!identical(out, "it runs"),
+          paste(c("R does not run as another user:", out), collapse = "\n"))
   # With 1, no process may be added to this one. With 4, one may be added to the
   # session, a node and the process that forked it: what forks the new nodes.
   for (most in c(1, if (length(as_other)) 4)) {
     unlink(result)
-    out <- suppressWarnings(system2(
-      "env", c(paste0("TMPDIR=", dir), paste0("HOME=", dir), "timeout", "120", as_other,
-               file.path(R.home("bin"), "Rscript"), "--vanilla", script, most),
-      stdout = TRUE, stderr = TRUE
-    ))
-    skip_if(length(as_other) > 0 && !file.exists(result),
-            paste(c("R does not run as another user:", out), collapse = "\n"))
+    out <- as_user(script, most)
+    expect(file.exists(result), paste(out, collapse = "\n"))
     expect_identical(readRDS(result), list(
       c("pool_start_error", "pool_error", "error", "condition"),
       list(TRUE, 1L, c(2, 4, 6, 8))

@@ -202,3 +202,10 @@ test_that("break, next and return outside of their places do no harm", {
   expect_error(pool_evalq(next), class = "pool_error")
   expect_usable()
 })
+
+test_that("an error of pool_sapply() over strings has their names", {
+  local_pool(2)
+  e <- error_of(pool_sapply(c("a", "b"), function(x) if (x == "b") stop("no") else 1))
+  expect_identical(e$name, "b")
+  expect_identical(e$results, list(a = 1, b = NULL))
+})

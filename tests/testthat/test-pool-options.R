@@ -132,10 +132,12 @@ test_that("setup_timeout ends the wait for an R that does not come", {
   script <- withr::local_tempfile()
   writeLines(c("#!/bin/sh", "exec sleep 1000"), script)
   Sys.chmod(script, "700")
-  expect_error(
+  took <- system.time(expect_error(
     quiet_init(1, type = "PSOCK", rscript = script, setup_timeout = 1),
     class = "pool_start_error"
-  )
+  ))[["elapsed"]]
+  expect_gt(took, 0.9)
+  expect_lt(took, 30) # the default is 120
   expect_false(pool_exists())
   local_pool(2)
   expect_usable()
@@ -165,4 +167,34 @@ test_that("an init_pool() that reuses the pool makes nothing of its arguments", 
   expect_silent(init_pool(2, outfile = file))
   pool_call(at_top(function() cat("nowhere\n")))
   expect_false(file.exists(file))
+})
+
+test_that("an outfile stays the same file wherever the session is", {
+  home <- withr::local_tempdir()
+  a <- withr::local_tempdir()
+  b <- withr::local_tempdir()
+  withr::local_envvar(HOME = home)
+  withr::local_dir(a)
+  local_pool(1, outfile = "o.log")
+  withr::local_dir(b)
+  # Another package: the pool is made anew.
+  loadNamespace(setdiff(c("splines", "grid", "tcltk"), loadedNamespaces())[[1]])
+  quiet_init(1)
+  pool_evalq(cat("said\n"))
+  expect_identical(readLines(file.path(a, "o.log")), "said")
+  expect_false(file.exists(file.path(b, "o.log")))
+})
+
+test_that("a tilde is the home directory", {
+  path <- tempfile("pool", path.expand("~"), ".log")
+  skip_if(file.access(path.expand("~"), 2) != 0, "home cannot be written to")
+  withr::defer(unlink(path))
+  local_pool(1, outfile = file.path("~", basename(path)))
+  pool_evalq(cat("said\n"))
+  expect_identical(readLines(path), "said")
+  link <- tempfile("Rscript", path.expand("~"))
+  withr::defer(unlink(link))
+  file.symlink(file.path(R.home("bin"), "Rscript"), link)
+  quiet_init(1, TRUE, type = "PSOCK", rscript = file.path("~", basename(link)))
+  expect_usable()
 })
