@@ -167,7 +167,9 @@ SEXP C_pool_directory(SEXP parent)
  * piece. */
 static void settle_heap(void)
 {
-	void *volatile large = malloc((size_t)1 << 20);
+	char *large = malloc((size_t)1 << 20);
+	if (large)
+		*(volatile char *)large = 0; /* or it would be left out */
 	free(large);
 }
 
@@ -179,8 +181,8 @@ SEXP C_pool_start(SEXP program, SEXP environment, SEXP options)
 	struct r_pool *r = calloc(1, sizeof(*r));
 	if (!r)
 		r_throw("template", -ENOMEM);
-	r->owner = getpid();
 	R_SetExternalPtrAddr(handle, r);
+	r->owner = getpid();
 	r->pool.watch = -1;
 	chan_init(&r->pool.control, -1);
 	r->patience = REAL(VECTOR_ELT(options, 2))[0];

@@ -19,12 +19,12 @@
 #include "r_stream.h"
 #include "template.h"
 
-static pid_t session; /* our parent, while it lives */
+static pid_t parent; /* the session, while it lives */
 
 static int template_goes_on(void *of)
 {
 	(void)of;
-	return getppid() == session ? 0 : -EPIPE;
+	return getppid() == parent ? 0 : -EPIPE;
 }
 
 struct state {
@@ -60,7 +60,7 @@ static void prepare(void *done)
 static _Noreturn void run_template(struct template_options *options)
 {
 	static const struct template_ops ops = {state, r_node_work};
-	session = options->session;
+	parent = options->session;
 	int rc = setenv("POOL_TEMPLATE_DIR", options->base, 1) < 0 ? -errno : 0;
 	if (rc == 0) {
 		bool done = false;

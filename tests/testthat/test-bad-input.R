@@ -187,7 +187,8 @@ test_that("an argument whose evaluation fails is that error, and no work is done
 
 test_that("names and places of pool_export() that are of no use are refused", {
   local_pool(2)
-  for (names in list(1, NA, TRUE, list("x", 1), list(c("a", "b")), quote(x), NA_character_, c("pi", NA))) {
+  for (names in list(1, NA, TRUE, list("x", 1), list(c("a", "b")), quote(x), NA_character_,
+                     c("pi", NA))) {
     refused(pool_export(names), "varlist")
   }
   refused(pool_export("", globalenv()), "varlist", "")
