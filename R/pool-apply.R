@@ -179,7 +179,7 @@ node_assign <- function(names, values) {
 run_lapply <- function(X, fun, args, chunk.size, use = NULL) {
   force(X) # an error of its own is not ours
   check_chunk_size(chunk.size)
-  elements <- as_input("X", X, as_elements(X))
+  elements <- if (is_plain(X)) X else as_input("X", X, as_elements(X))
   n <- length(elements)
   starts <- if (!is.null(chunk.size) && chunk.size > 0 && n > 0L) {
     chunks <- max(1, ceiling(n / chunk.size))
@@ -196,10 +196,10 @@ run_lapply <- function(X, fun, args, chunk.size, use = NULL) {
   )
 }
 
-# X as a plain vector, an element of which is what lapply() on a node would see;
-# an object is subset first, as parallel does it.
+# What is not a plain vector as one, an element of which is what lapply() on a
+# node would see; an object is subset first, as parallel does it.
 as_elements <- function(X) {
-  if (is_plain(X)) X else as.list(X[seq_along(X)])
+  as.list(X[seq_along(X)])
 }
 
 is_plain <- function(x) {

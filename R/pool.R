@@ -113,8 +113,8 @@ delete_quietly <- function() {
 
 # The old pool goes when the new one is there: what fails leaves it alone.
 create_pool <- function(size, options) {
-  state <- session_state()
-  handle <- start_template(options, state)
+  started <- start_template(options)
+  handle <- started$handle
   done <- FALSE
   on.exit(if (!done) .Call(C_pool_close, handle))
   .Call(C_pool_restart, handle, size)
@@ -123,7 +123,7 @@ create_pool <- function(size, options) {
   the$handle <- handle
   the$size <- size
   the$options <- options
-  the$state <- state
+  the$state <- started$state
   the$setup <- NULL
 }
 
@@ -150,8 +150,8 @@ restart_nodes <- function(state) {
 
 # The template is gone, and the nodes with it: a new one takes its place.
 revive_pool <- function(handle) {
-  fresh <- start_template(the$options, session_state())
-  .Call(C_pool_adopt, handle, fresh)
+  fresh <- start_template(the$options)
+  .Call(C_pool_adopt, handle, fresh$handle)
 }
 
 default_type <- function() {
@@ -181,7 +181,8 @@ fork_unsafe <- function() {
   }
 }
 
-start_template <- function(options, state) {
+# The handle, and the state that the template has.
+start_template <- function(options) {
   niceness <- if (is.na(options$renice)) 0L else options$renice
   fork <- options$type == "FORK"
   # Beside the session's own; in a node that is in the directory of its pool.
@@ -203,12 +204,13 @@ start_template <- function(options, state) {
   handle <- .Call(C_pool_start, program, environment, list(
     options$outfile, niceness, as.numeric(options$setup_timeout), directory
   ))
+  state <- session_state() # meanwhile
   .Call(C_pool_ready, handle)
   if (!fork) {
     .Call(C_pool_state, handle, state)
   }
   done <- TRUE
-  handle
+  list(handle = handle, state = state)
 }
 
 # A finalizer of an object that is garbage already must run here, not in a node

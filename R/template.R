@@ -30,12 +30,10 @@ template_prepare <- function() {
   if (isNamespaceLoaded("RcppParallel")) {
     getExportedValue("RcppParallel", "setThreadOptions")(numThreads = 1L)
   }
-  # The more of it, the longer it takes and the more memory nodes share: the
-  # first time does most.
-  for (i in seq_len(2L)) {
-    .Call(C_node_warm, list(CALL_LAPPLY, function(x) x, list()), 1:2)
-    .Call(C_node_warm, list(CALL_MAP, identity, list()), list(1:2))
-  }
+  # The path of a task, once: what it loads, compiles and forces is shared by
+  # all nodes then. More of it takes longer than it saves.
+  .Call(C_node_warm, list(CALL_LAPPLY, function(x) x, list()), 1:2)
+  .Call(C_node_warm, list(CALL_MAP, identity, list()), list(1:2))
 }
 
 # The session's objects stay reachable, as their finalizers are the session's,
@@ -63,7 +61,7 @@ mask_base <- function(name, value) {
 }
 
 # R has no way to forget its temporary directory but to find it missing: for a
-# moment, while the session waits, that is what it is. The new one goes again at
+# moment, while the session waits for us, that is what it is. The new one goes again at
 # once, so that every node makes its own; in memory it takes a tenth of the time.
 own_tempdir <- function(base) {
   memory <- "/dev/shm"

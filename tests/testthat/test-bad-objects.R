@@ -159,7 +159,11 @@ test_that("a process that can't be started is a start error", {
       stdout = TRUE, stderr = TRUE
     ))
   }
-  out <- as_user("-e", shQuote("cat('it runs')"))
+  # Another user may not be allowed into the directory, or into R's library.
+  probe <- file.path(dir, "probe.R")
+  writeLines(c(readLines(script, n = 2), "cat('it runs')"), probe)
+  Sys.chmod(probe, "644", use_umask = FALSE)
+  out <- as_user(probe)
   skip_if(!identical(out, "it runs"),
           paste(c("R does not run as another user:", out), collapse = "\n"))
   # With 1, no process may be added to this one. With 4, one may be added to the
