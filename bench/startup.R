@@ -30,6 +30,23 @@ candidates <- list(
   },
   "parallel PSOCK" = function() cluster("PSOCK"),
   "parallel FORK" = function() cluster("FORK"),
+  # The least that any pool of forks can take: children that leave at once.
+  "ten bare forks" = function() {
+    fork <- utils::getFromNamespace("mcfork", "parallel")
+    leave <- utils::getFromNamespace("mcexit", "parallel")
+    list(
+      start = function() {
+        for (i in seq_len(nodes)) {
+          if (inherits(fork(TRUE), "masterProcess")) {
+            leave(0L)
+          }
+        }
+        NULL
+      },
+      call = function() NULL,
+      end = function() NULL
+    )
+  },
   mirai = function() {
     list(
       start = function() {
@@ -211,6 +228,11 @@ main <- function(rounds) {
 
   goal("start, PSOCK / pool", by("parallel PSOCK", "start"), least = 30)
   goal("start, FORK / pool", by("parallel FORK", "start"), least = 4)
+  forks <- "ten bare forks"
+  cat(sprintf(
+    "        (FORK / %s, a bound for any pool of forks: %s)\n", forks,
+    times_as(median(times[, "parallel FORK", "start"] / times[, forks, "start"]))
+  ))
   goal("second init_pool() and a call on all nodes",
     1e3 * median_of("again")[["pool"]],
     most = 30, unit = " ms"
