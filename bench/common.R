@@ -100,7 +100,8 @@ installed <- function(...) {
 # ---- What comes out ----------------------------------------------------------
 
 decimals <- function(x, digits) {
-  ifelse(is.na(x), "-", sprintf("%.*f", as.integer(digits), x))
+  digits <- ifelse(is.na(x), 0L, as.integer(digits))
+  ifelse(is.na(x), "-", sprintf("%.*f", digits, x))
 }
 milliseconds <- function(s) decimals(1e3 * s, ifelse(s < 0.01, 2, 1))
 microseconds <- function(s) decimals(1e6 * s, 0)
