@@ -18,26 +18,12 @@ run_call <- function(kind, fun, args, elements, n, starts = NULL,
   handle <- pool_handle()
   token <- new.env(hash = FALSE, parent = emptyenv())
   on.exit(.Call(C_call_finish, handle, token))
-  values <- NULL
-  # An R error inside C is one of serializing; of what, C knows. (No calling
-  # handler would see it where the C stack has run out.)
-  tryCatch(
-    {
-      values <- .Call(
-        C_call_start, handle, token, list(kind, fun, args), elements, n, starts
-      )
-      while (!is.null(notes <- .Call(C_call_wait, handle))) {
-        if (isFALSE(notes)) {
-          revive_pool(handle)
-        } else if (isTRUE(notes)) {
-          warn_setup()
-        } else {
-          relay(notes)
-        }
-      }
-    },
-    error = function(e) stop_sending(e, .Call(C_call_doing, handle))
+  values <- .Call(
+    C_call_start, handle, token, list(kind, fun, args), elements, n, starts
   )
+  if (!is.null(notes <- .Call(C_call_quick, handle))) {
+    finish_waiting(handle, notes)
+  }
   if (!is.null(setup)) {
     reference <- .Call(C_call_blob, handle)
   }
@@ -52,6 +38,29 @@ run_call <- function(kind, fun, args, elements, n, starts = NULL,
     setup(reference)
   }
   values
+}
+
+# An R error inside C is one of serializing; of what, C knows. (No calling
+# handler would see it where the C stack has run out.) notes: what was there
+# already.
+finish_waiting <- function(handle, notes) {
+  tryCatch(
+    repeat {
+      if (is.pairlist(notes)) {
+        relay(notes)
+      } else if (isTRUE(notes)) {
+        warn_setup()
+      }
+      notes <- .Call(C_call_wait, handle)
+      if (is.null(notes)) {
+        break
+      }
+      if (isFALSE(notes)) {
+        revive_pool(handle)
+      }
+    },
+    error = function(e) stop_sending(e, .Call(C_call_doing, handle))
+  )
 }
 
 stop_sending <- function(e, doing) {

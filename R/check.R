@@ -161,6 +161,7 @@ check_cluster_values <- function(options) {
   } else {
     check_type(options$type)
   }
+  options$transport <- check_transport(getOption("pool.transport", "memory"))
   if (is.null(options$outfile)) {
     options$outfile <- "" # as parallel documents it
   }
@@ -230,4 +231,15 @@ check_type <- function(type, argument = "type") {
       given(type)
     )
   )
+}
+
+check_transport <- function(transport) {
+  check_strings(transport, "options(pool.transport)", 1L)
+  if (!transport %in% c("memory", "socket")) {
+    stop_input("options(pool.transport)", transport,
+      "'options(pool.transport)' must be \"memory\" or \"socket\", not ",
+      given(transport)
+    )
+  }
+  transport
 }

@@ -47,7 +47,8 @@ node_loop <- function() {
       return(TRUE),
       node_call(),
       node_range(),
-      node$call <- NULL
+      node$call <- NULL,
+      NULL
     )
   }
 }
@@ -55,7 +56,7 @@ node_loop <- function() {
 node_call <- function() {
   node$doing <- "call"
   node$call <- NULL
-  node$call <- .Call(C_node_payload)
+  node$call <- .Call(C_node_payload, FALSE)
   node$doing <- ""
 }
 
@@ -63,12 +64,11 @@ node_call <- function() {
 # any two steps: until it is answered the range is given again.
 node_range <- function() {
   node$doing <- "read"
-  setTimeLimit() # what the last task has set was for itself
   node$errors <- node$notes <- node$traceback <- node$mended <- NULL
   node$unreadable <- node$call$unreadable
   node$claim <- .Call(C_node_claim)
   if (is.null(node$unreadable) && node$call[[1L]] != CALL_EACH) {
-    node$x <- .Call(C_node_payload)
+    node$x <- .Call(C_node_payload, node$call[[1L]] == CALL_MAP)
   }
   node$doing <- "work"
   node_work()
@@ -194,6 +194,7 @@ node_reply <- function() {
   }
   node$claim <- node$x <- NULL
   node$doing <- ""
+  setTimeLimit() # what the task has set was for itself
 }
 
 # What cannot be serialized becomes an error of its element; should that not

@@ -26,6 +26,10 @@
 #'
 #' @section Options: `pool.type`: the default of `type`. `pool.log_max` (1000):
 #'   how many things that all nodes were told are kept for replacements.
+#'   `pool.transport`: `"memory"`, elements and results go through memory that
+#'   session and nodes share, or `"socket"`, as where a system has no such
+#'   memory (anything but Linux); nothing else differs but speed. It is looked
+#'   at when a pool is made.
 #' @param size Number of nodes, 1 to `r max_nodes`. A pool that is larger stays
 #'   as it is.
 #' @param restart `TRUE`: delete an existing pool first.
@@ -202,7 +206,8 @@ start_template <- function(options) {
     environment <- template_environment(options)
   }
   handle <- .Call(C_pool_start, program, environment, list(
-    options$outfile, niceness, as.numeric(options$setup_timeout), directory
+    options$outfile, niceness, as.numeric(options$setup_timeout), directory,
+    options$transport == "memory"
   ))
   state <- session_state() # meanwhile
   .Call(C_pool_ready, handle)

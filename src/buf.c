@@ -66,27 +66,3 @@ void buf_consume(struct buf *b, size_t n)
 	memmove(b->bytes, b->bytes + n, b->len - n);
 	b->len -= n;
 }
-
-struct blob *blob_new(void)
-{
-	struct blob *s = malloc(sizeof(*s));
-	if (!s)
-		return NULL;
-	s->refs = 1;
-	buf_init(&s->buf, SIZE_MAX / 2);
-	return s;
-}
-
-struct blob *blob_ref(struct blob *s)
-{
-	s->refs++;
-	return s;
-}
-
-void blob_unref(struct blob *s)
-{
-	if (!s || --s->refs > 0)
-		return;
-	buf_release(&s->buf);
-	free(s);
-}

@@ -1,5 +1,5 @@
 /*
- * Growable bytes, and a shared, read-only form of them.
+ * Growable bytes.
  *
  * A struct buf is owned by whoever initialised it and freed by buf_release().
  * Every function that can grow it returns 0, -ENOMEM or -EFBIG (past `max`),
@@ -29,15 +29,5 @@ void buf_clear(struct buf *b);
 
 /* Drops the first n bytes. */
 void buf_consume(struct buf *b, size_t n);
-
-/* Bytes that several owners read: the last blob_unref() frees them. */
-struct blob {
-	size_t refs;
-	struct buf buf;
-};
-
-struct blob *blob_new(void); /* one reference; NULL: no memory */
-struct blob *blob_ref(struct blob *s);
-void blob_unref(struct blob *s); /* NULL is fine */
 
 #endif

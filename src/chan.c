@@ -4,13 +4,10 @@
 #include "chan.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
-
-#include "io.h"
 
 enum {
 	COPY_BELOW = 32 << 10, /* a blob this small is copied, to save a send */
@@ -20,7 +17,8 @@ enum {
 
 void chan_init(struct chan *c, int fd)
 {
-	*c = (struct chan){.fd = fd, .passed = -1};
+	*c = (struct chan){0};
+	link_init(&c->link, fd);
 	buf_init(&c->out, SIZE_MAX / 2);
 	buf_init(&c->in, SIZE_MAX / 2);
 }
@@ -30,7 +28,7 @@ static void drop_first(struct chan *c)
 	blob_unref(c->queue[0]);
 	c->queued--;
 	memmove(c->queue, c->queue + 1, c->queued * sizeof(*c->queue));
-	c->queue_at = 0;
+	c->queue_at = c->queue_passed = 0;
 }
 
 void chan_release(struct chan *c)
@@ -40,8 +38,7 @@ void chan_release(struct chan *c)
 	free(c->queue);
 	buf_release(&c->out);
 	buf_release(&c->in);
-	io_close(&c->passed);
-	io_close(&c->fd);
+	link_release(&c->link);
 	chan_init(c, -1);
 }
 
@@ -83,7 +80,7 @@ int chan_say_fd(struct chan *c, const struct wire_head *h, int fd)
 	int rc = chan_say(c, h);
 	if (rc < 0)
 		return rc;
-	ssize_t k = io_send_fd(c->fd, c->out.bytes, c->out.len, fd);
+	ssize_t k = link_send_fd(&c->link, c->out.bytes, c->out.len, fd);
 	if (k < 0) {
 		buf_clear(&c->out);
 		return (int)k;
@@ -128,7 +125,7 @@ static int bytes_to_queue(struct chan *c)
 
 int chan_queue(struct chan *c, struct blob *message)
 {
-	if (message->buf.len < COPY_BELOW)
+	if (message->buf.len < COPY_BELOW && message->n_fds == 0)
 		return buf_append(&c->out, message->buf.bytes,
 				  message->buf.len);
 	if (c->out.len > c->out_at) {
@@ -147,10 +144,10 @@ bool chan_pending(const struct chan *c)
 	return c->queued > 0 || c->out_at < c->out.len;
 }
 
-static int send_all(int fd, const struct buf *b, size_t *at)
+static int send_all(struct link *l, const struct buf *b, size_t *at)
 {
 	while (*at < b->len) {
-		ssize_t k = io_send(fd, b->bytes + *at, b->len - *at);
+		ssize_t k = link_send(l, b->bytes + *at, b->len - *at);
 		if (k < 0)
 			return (int)k;
 		*at += (size_t)k;
@@ -158,15 +155,32 @@ static int send_all(int fd, const struct buf *b, size_t *at)
 	return 0;
 }
 
+static int pass_all(struct chan *c, const struct blob *message)
+{
+	int rc = 0;
+	while (c->queue_passed < message->n_fds &&
+	       (rc = link_pass(&c->link, message->fds[c->queue_passed])) == 0)
+		c->queue_passed++;
+	return rc;
+}
+
+bool chan_passes(const struct chan *c)
+{
+	return c->queued > 0 && c->queue_passed < c->queue[0]->n_fds;
+}
+
 static int flush_now(struct chan *c)
 {
 	while (c->queued > 0) {
-		int rc = send_all(c->fd, &c->queue[0]->buf, &c->queue_at);
+		int rc = pass_all(c, c->queue[0]);
+		if (rc == 0)
+			rc = send_all(&c->link, &c->queue[0]->buf,
+				      &c->queue_at);
 		if (rc < 0)
 			return rc;
 		drop_first(c);
 	}
-	int rc = send_all(c->fd, &c->out, &c->out_at);
+	int rc = send_all(&c->link, &c->out, &c->out_at);
 	if (rc == 0) {
 		buf_clear(&c->out);
 		c->out_at = 0;
@@ -192,7 +206,8 @@ int chan_relieve(struct chan *c)
 		wire_break(&c->writing);
 	int rc = flush_now(c);
 	if (rc == -EAGAIN) {
-		rc = io_wait(c->fd, POLLOUT, CHAN_SLICE);
+		rc = chan_passes(c) ? link_wait_pass(&c->link, CHAN_SLICE)
+				    : link_wait(&c->link, true, CHAN_SLICE);
 		return rc < 0 && rc != -EINTR ? rc : -EAGAIN;
 	}
 	if (rc < 0 || !c->writing.open)
@@ -207,19 +222,6 @@ static size_t unread(const struct chan *c)
 	return c->in.len - c->in_at;
 }
 
-static ssize_t receive(struct chan *c, void *to, size_t room)
-{
-	if (!c->receives)
-		return io_recv(c->fd, to, room);
-	int passed = -1;
-	ssize_t k = io_recv_fd(c->fd, to, room, &passed);
-	if (passed >= 0) {
-		io_close(&c->passed);
-		c->passed = passed;
-	}
-	return k;
-}
-
 int chan_fill(struct chan *c)
 {
 	if (c->in_at > 0) {
@@ -231,7 +233,7 @@ int chan_fill(struct chan *c)
 		return rc;
 	unsigned char *to = c->in.bytes + c->in.len;
 	size_t room = c->in.cap - c->in.len;
-	ssize_t k = receive(c, to, room);
+	ssize_t k = link_recv(&c->link, to, room);
 	if (k < 0)
 		return (int)k;
 	c->in.len += (size_t)k;
@@ -240,9 +242,7 @@ int chan_fill(struct chan *c)
 
 int chan_take_fd(struct chan *c)
 {
-	int fd = c->passed;
-	c->passed = -1;
-	return fd;
+	return link_take(&c->link);
 }
 
 /* Takes the next fragment's word, if it is here. */
@@ -312,7 +312,7 @@ static int more(struct chan *c)
 	int rc = chan_fill(c);
 	if (rc != -EAGAIN)
 		return rc;
-	rc = io_wait(c->fd, POLLIN, CHAN_SLICE);
+	rc = link_wait(&c->link, false, CHAN_SLICE);
 	if (rc < 0)
 		return rc == -EINTR ? -EAGAIN : rc;
 	return rc == 0 ? -EAGAIN : chan_fill(c);
@@ -325,7 +325,7 @@ static ssize_t take(struct chan *c, unsigned char *to, size_t n)
 	if (n > c->left)
 		n = c->left;
 	if (unread(c) == 0 && n >= DIRECT_FROM) {
-		ssize_t k = io_recv(c->fd, to, n);
+		ssize_t k = link_recv(&c->link, to, n);
 		if (k != -EAGAIN)
 			return k;
 	}

@@ -1,5 +1,5 @@
 /*
- * One peer's messages over a stream socket.
+ * One peer's messages over a link.
  *
  * Nothing here waits except chan_pull() and chan_relieve(), and these for a
  * slice of at most CHAN_SLICE milliseconds, after which they return -EAGAIN so
@@ -18,21 +18,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "blob.h"
 #include "buf.h"
+#include "link.h"
 #include "wire.h"
 
 enum { CHAN_SLICE = 100, CHAN_CHUNK = 1 << 20 };
 
 struct chan {
-	int fd;	       /* owned; -1: none */
-	bool receives; /* descriptors too */
-	int passed;    /* one that came, owned; -1: none */
+	struct link link;
 
 	struct buf out;		    /* bytes to send, after the blobs */
 	size_t out_at;		    /* sent of them */
 	struct blob **queue;	    /* whole messages shared with others */
 	size_t queued, queue_room;  /* how many; room for */
 	size_t queue_at;	    /* sent of the first */
+	size_t queue_passed;	    /* descriptors passed of the first */
 	struct wire_writer writing; /* the open message */
 
 	struct buf in; /* received bytes */
@@ -59,8 +60,12 @@ int chan_say(struct chan *c, const struct wire_head *h);
  * nothing may wait to be sent before it (-EAGAIN). */
 int chan_say_fd(struct chan *c, const struct wire_head *h, int fd);
 
-/* A whole message that others send too; takes a reference of its own. */
+/* A whole message that others send too; takes a reference of its own. Its
+ * descriptors need a link with rings. */
 int chan_queue(struct chan *c, struct blob *message);
+
+/* Does it wait for the socket, even where the rest goes through rings? */
+bool chan_passes(const struct chan *c);
 
 bool chan_pending(const struct chan *c); /* is there anything to send? */
 int chan_flush(struct chan *c);		 /* 0: all sent; -EAGAIN: not yet */
@@ -70,10 +75,10 @@ int chan_relieve(struct chan *c);
 /* 0: something came. */
 int chan_fill(struct chan *c);
 
-/* Of a channel that `receives`: the descriptor that came with the message in
- * front, now the caller's, or -1. What is received at a time ends with the
- * message of a descriptor, so there is one at most if all messages are looked
- * at before the next chan_fill(). */
+/* Of a channel whose link is at LINK_ONE: the descriptor that came with the
+ * message in front, now the caller's, or -1. What is received at a time ends
+ * with the message of a descriptor, so there is one at most if all messages are
+ * looked at before the next chan_fill(). */
 int chan_take_fd(struct chan *c);
 
 /* 0: a message is in front; -EAGAIN: not yet. */

@@ -5,6 +5,7 @@
 #include <Rinternals.h>
 
 #include "r_entry.h"
+#include "r_vector.h"
 
 /* clang-format off: one to a line */
 static const R_CallMethodDef entries[] = {
@@ -21,13 +22,14 @@ static const R_CallMethodDef entries[] = {
 	{"C_pool_idle", (DL_FUNC)&C_pool_idle, 1},
 	{"C_pool_close", (DL_FUNC)&C_pool_close, 1},
 	{"C_call_start", (DL_FUNC)&C_call_start, 6},
+	{"C_call_quick", (DL_FUNC)&C_call_quick, 1},
 	{"C_call_wait", (DL_FUNC)&C_call_wait, 1},
 	{"C_call_finish", (DL_FUNC)&C_call_finish, 2},
 	{"C_call_blob", (DL_FUNC)&C_call_blob, 1},
 	{"C_call_doing", (DL_FUNC)&C_call_doing, 1},
 	{"C_template_run", (DL_FUNC)&C_template_run, 1},
 	{"C_node_next", (DL_FUNC)&C_node_next, 0},
-	{"C_node_payload", (DL_FUNC)&C_node_payload, 0},
+	{"C_node_payload", (DL_FUNC)&C_node_payload, 1},
 	{"C_node_claim", (DL_FUNC)&C_node_claim, 0},
 	{"C_claim_apply", (DL_FUNC)&C_claim_apply, 5},
 	{"C_claim_lapply", (DL_FUNC)&C_claim_lapply, 2},
@@ -50,4 +52,5 @@ void attribute_visible R_init_pool(DllInfo *dll)
 	R_registerRoutines(dll, NULL, entries, NULL, NULL);
 	R_useDynamicSymbols(dll, FALSE);
 	R_forceSymbols(dll, TRUE);
+	r_vector_init(dll);
 }

@@ -138,6 +138,10 @@ ssize_t io_recv_fd(int fd, void *bytes, size_t n, int *passed)
 		if (MSG_CMSG_CLOEXEC == 0)
 			(void)set_cloexec(*passed);
 	}
+	if (m.msg_flags & MSG_CTRUNC) { /* there was no place for it */
+		io_close(passed);
+		*passed = -EMFILE;
+	}
 	return k;
 }
 

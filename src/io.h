@@ -21,7 +21,7 @@ ssize_t io_send(int fd, const void *bytes, size_t n);
 ssize_t io_recv(int fd, void *bytes, size_t n);
 
 /* The same, with a descriptor: `pass` travels with the first byte; received
- * into *passed (or -1). */
+ * into *passed (-1: none; -EMFILE: one that is lost). */
 ssize_t io_send_fd(int fd, const void *bytes, size_t n, int pass);
 ssize_t io_recv_fd(int fd, void *bytes, size_t n, int *passed);
 

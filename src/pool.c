@@ -15,6 +15,9 @@
 #include "clock.h"
 #include "io.h"
 #include "proc.h"
+#include "shm.h"
+
+enum { BOARD = 4096 };
 
 enum { POLL_CONTROL, POLL_TEMPLATE, POLL_WORKERS };
 
@@ -23,9 +26,10 @@ static const uint64_t ASK_NS = 5000000000u;
 
 int pool_open(struct pool *p, int control, pid_t template)
 {
-	*p = (struct pool){.owner = getpid(),
+	*p = (struct pool){.owner = proc_self(),
 			   .template = template,
 			   .next_id = 1,
+			   .board.fd = -1,
 			   .cores = proc_cores()};
 	spin_init(&p->spin);
 	chan_init(&p->control, control);
@@ -33,12 +37,14 @@ int pool_open(struct pool *p, int control, pid_t template)
 	if (p->watch < 0)
 		p->watch = -1; /* the socket's end will do */
 	p->polls = calloc(POLL_WORKERS, sizeof(*p->polls));
+	p->shares = shm_create(&p->board, BOARD) == 0 &&
+		    shm_map(&p->board, SHM_SHARED) == 0;
 	return p->polls ? 0 : -ENOMEM;
 }
 
 bool pool_alive(const struct pool *p)
 {
-	return p->template > 0 && p->owner == getpid();
+	return p->template > 0 && p->owner == proc_self();
 }
 
 static void wait_for_template(struct pool *p, int ms)
@@ -75,11 +81,12 @@ void pool_close(struct pool *p, int ms)
 		wait_for_template(p, ms);
 	}
 	chan_release(&p->control);
+	shm_release(&p->board);
 	io_close(&p->watch);
 	drop_setup(p);
 	free(p->workers);
 	free(p->polls);
-	*p = (struct pool){.watch = -1};
+	*p = (struct pool){.watch = -1, .board.fd = -1};
 	chan_init(&p->control, -1);
 }
 
@@ -125,7 +132,7 @@ static int ask_for(struct pool *p, const struct worker *w, int end)
 		if (rc != -EAGAIN)
 			return rc;
 		rc = clock_now() < deadline ? 0 : -ETIMEDOUT;
-		(void)io_wait(p->control.fd, POLLOUT, CHAN_SLICE);
+		(void)io_wait(p->control.link.fd, POLLOUT, CHAN_SLICE);
 	}
 	return rc;
 }
@@ -145,6 +152,8 @@ int pool_start_worker(struct pool *p, size_t slot)
 	w->done = done;
 	w->stillborn = stillborn;
 	rc = worker_step(w, WORKER_ASKED);
+	if (rc == 0 && p->shares)
+		rc = link_share(&w->chan.link);
 	if (rc == 0)
 		rc = queue_setup(p, w);
 	if (rc == 0)
@@ -284,6 +293,13 @@ static int fill(struct worker *w)
 	return rc;
 }
 
+/* What it shares with us makes no sense: it will never be heard of. */
+static void condemn(struct pool *p, struct worker *w)
+{
+	w->eof = true;
+	(void)pool_kill_worker(p, (size_t)(w - p->workers));
+}
+
 /* Takes in what the worker has sent, and the answers to its set-up, which are
  * empty. */
 static void hear_worker(struct pool *p, struct worker *w)
@@ -292,6 +308,8 @@ static void hear_worker(struct pool *p, struct worker *w)
 		return;
 	int rc = fill(w);
 	struct wire_head h;
+	if (rc < 0 && rc != -EAGAIN && rc != -EPIPE)
+		condemn(p, w);
 	while (w->setup_left > 0 && chan_head(&w->chan, &h) == 0 &&
 	       chan_whole(&w->chan) && chan_finish(&w->chan) == 0) {
 		w->setup_left--;
@@ -316,10 +334,36 @@ static bool any_died(const struct pool *p)
 	return false;
 }
 
+/* Does it wait for room in its ring? */
+static bool wants_room(const struct worker *w)
+{
+	return chan_pending(&w->chan) && !chan_passes(&w->chan);
+}
+
+static bool any_ready(void *of)
+{
+	const struct pool *p = of;
+	for (size_t i = 0; i < p->n; i++) {
+		const struct worker *w = &p->workers[i];
+		if (!w->eof && link_ready(&w->chan.link, wants_room(w)))
+			return true;
+	}
+	return false;
+}
+
+static void all_sleep(void *of, bool sleep)
+{
+	const struct pool *p = of;
+	for (size_t i = 0; i < p->n; i++) {
+		struct worker *w = &p->workers[i];
+		link_sleeps(&w->chan.link, wants_room(w), sleep);
+	}
+}
+
 static void set_polls(struct pool *p)
 {
 	p->polls[POLL_CONTROL] =
-		(struct pollfd){.fd = p->control.fd, .events = POLLIN};
+		(struct pollfd){.fd = p->control.link.fd, .events = POLLIN};
 	if (chan_pending(&p->control) && !p->control.writing.open)
 		p->polls[POLL_CONTROL].events |= POLLOUT;
 	p->polls[POLL_TEMPLATE] =
@@ -327,13 +371,16 @@ static void set_polls(struct pool *p)
 	for (size_t i = 0; i < p->n; i++) {
 		struct worker *w = &p->workers[i];
 		struct pollfd *f = &p->polls[POLL_WORKERS + i];
-		*f = (struct pollfd){.fd = w->eof ? -1 : w->chan.fd,
+		*f = (struct pollfd){.fd = w->eof ? -1 : w->chan.link.fd,
 				     .events = POLLIN};
-		if (w->eof || w->chan.fd < 0 || !chan_pending(&w->chan))
+		if (w->eof || w->chan.link.fd < 0 || !chan_pending(&w->chan))
 			continue;
 		int rc = chan_flush(&w->chan);
-		if (rc == -EAGAIN)
+		if (rc == -EAGAIN &&
+		    (!link_has_rings(&w->chan.link) || chan_passes(&w->chan)))
 			f->events |= POLLOUT;
+		else if (rc == -EPROTO)
+			condemn(p, w);
 	}
 }
 
@@ -343,8 +390,9 @@ int pool_poll(struct pool *p, int ms)
 		return -EPIPE;
 	(void)chan_flush(&p->control);
 	set_polls(p);
+	const struct spin_look look = {any_ready, all_sleep, p};
 	int rc = spin_poll(&p->spin, p->polls, (nfds_t)(p->n + POLL_WORKERS),
-			   any_died(p) ? 0 : ms, pool_has_cores(p, 0));
+			   any_died(p) ? 0 : ms, pool_has_cores(p, 0), &look);
 	if (rc < 0)
 		return rc;
 	rc = 0;
@@ -355,7 +403,8 @@ int pool_poll(struct pool *p, int ms)
 		return -EPIPE;
 	}
 	for (size_t i = 0; i < p->n; i++)
-		if (p->polls[POLL_WORKERS + i].revents || p->workers[i].died)
+		if (p->polls[POLL_WORKERS + i].revents || p->workers[i].died ||
+		    link_ready(&p->workers[i].chan.link, false))
 			hear_worker(p, &p->workers[i]);
 	return 0;
 }

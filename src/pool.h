@@ -31,6 +31,8 @@ struct pool {
 	size_t n;
 	uint64_t next_id;
 	size_t cores;
+	struct shm board; /* a page that all workers of a call can write */
+	bool shares; /* memory with its workers; false: all goes by socket */
 	struct spin spin;
 
 	struct blob **setup; /* calls every new worker goes through first */

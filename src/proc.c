@@ -8,6 +8,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -214,6 +215,24 @@ _Noreturn void proc_leave(int status)
 #endif
 	for (;;)
 		(void)kill(getpid(), SIGKILL);
+}
+
+static pid_t self; /* 0: not known */
+
+static void forget_self(void)
+{
+	self = 0;
+}
+
+pid_t proc_self(void)
+{
+	static bool forgets; /* in every child from now on */
+	if (!forgets && pthread_atfork(NULL, NULL, forget_self) != 0)
+		return getpid();
+	forgets = true;
+	if (self == 0)
+		self = getpid();
+	return self;
 }
 
 size_t proc_cores(void)

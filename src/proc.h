@@ -25,6 +25,9 @@ enum { PROC_PASSED = 3 };
 pid_t proc_exec(char *const argv[], char *const env[], int pass,
 		const char *output);
 
+/* getpid(), without asking the system each time. */
+pid_t proc_self(void);
+
 /* In a child: be killed when `parent` is; -ESRCH if it is gone already. */
 int proc_die_with(pid_t parent);
 

@@ -10,7 +10,9 @@
 #include <errno.h>
 
 #include "clock.h"
+#include "r_codec.h"
 #include "r_entry.h"
+#include "r_staged.h"
 #include "r_stream.h"
 
 enum { GRACE_MS = 100 }; /* for workers at work when a call is given up */
@@ -50,10 +52,19 @@ static int fix(struct sched *s, SEXP starts)
 
 struct start {
 	struct r_pool *r;
-	SEXP constant;
 	SEXP starts;
 	size_t n;
 };
+
+/* Do nodes have the function from the last call that kept one, and is there
+ * nothing else to tell them? */
+static bool is_kept(const struct r_pool *r, SEXP handle, SEXP constant)
+{
+	return r->kept > 0 &&
+	       VECTOR_ELT(constant, 1) == R_ExternalPtrTag(handle) &&
+	       r->kept_kind == r->kind &&
+	       Rf_xlength(VECTOR_ELT(constant, 2)) == 0;
+}
 
 static SEXP start(void *of)
 {
@@ -64,16 +75,6 @@ static SEXP start(void *of)
 		rc = fix(&r->sched, a->starts);
 	if (rc < 0)
 		r_throw("call", rc);
-	if (a->n > 1 || r->kind == CALL_EACH) {
-		struct wire_head h = {.kind = WIRE_CALL, .call = r->number};
-		r->call = blob_new();
-		r->doing = "constant";
-		rc = r->call ? r_stream_write_blob(r->call, &h, a->constant)
-			     : -ENOMEM;
-		r->doing = NULL;
-		if (rc < 0)
-			r_throw("call", rc);
-	}
 	return R_NilValue;
 }
 
@@ -97,7 +98,9 @@ SEXP C_call_start(SEXP handle, SEXP token, SEXP constant, SEXP elements, SEXP n,
 	r->number = r->number == UINT32_MAX ? 1 : r->number + 1;
 	r->kind = (enum call_kind)Rf_asInteger(VECTOR_ELT(constant, 0));
 	r->doing = NULL;
-	struct start a = {r, constant, starts, size};
+	r->same = is_kept(r, handle, constant);
+	r->staged_tried = false;
+	struct start a = {r, starts, size};
 	(void)r_pool_within(r, start, &a);
 	UNPROTECT(2);
 	return values; /* held by the handle */
@@ -106,6 +109,7 @@ SEXP C_call_start(SEXP handle, SEXP token, SEXP constant, SEXP elements, SEXP n,
 struct wait {
 	struct r_pool *r;
 	SEXP handle;
+	bool quick; /* nothing is serialized, nor unserialized */
 };
 
 static SEXP wait(void *of)
@@ -113,7 +117,8 @@ static SEXP wait(void *of)
 	const struct wait *a = of;
 	struct r_pool *r = a->r;
 	int ms = 0;
-	while (r->sched.left > 0) {
+	/* Also until they have said so who had nothing left to claim. */
+	while (r->sched.left > 0 || r->sched.claims > 0) {
 		if (!r->pool.lost) {
 			r_pool_replace(r);
 			r_call_hand_out(r, a->handle);
@@ -122,7 +127,8 @@ static SEXP wait(void *of)
 		R_CheckUserInterrupt();
 		if (rc < 0 && rc != -EINTR)
 			return Rf_ScalarLogical(FALSE);
-		r_call_take_in(r, a->handle);
+		if (!r_call_take_in(r, a->handle, a->quick))
+			return Rf_ScalarLogical(FALSE);
 		ms = CHAN_SLICE;
 		SEXP notes = r_call_held(a->handle, HELD_NOTES);
 		if (notes != R_NilValue) {
@@ -137,15 +143,32 @@ static SEXP wait(void *of)
 	return R_NilValue;
 }
 
+static SEXP wait_for(SEXP handle, bool quick)
+{
+	struct wait a = {r_pool_get_free(handle), handle, quick};
+	if (!a.r->calling)
+		r_throw("absent", 0);
+	return r_pool_within(a.r, wait, &a);
+}
+
 /* NULL when all is done, FALSE when the template is gone, TRUE when a
  * replacement has failed in its set-up; else a list of notes to relay, by
  * claim. */
 SEXP C_call_wait(SEXP handle)
 {
-	struct wait a = {r_pool_get_free(handle), handle};
-	if (!a.r->calling)
-		r_throw("absent", 0);
-	return r_pool_within(a.r, wait, &a);
+	return wait_for(handle, false);
+}
+
+/* The same where no R object has to be serialized to begin with, so that no
+ * error can come of it, as far as that goes: what is not done by then, and
+ * whether there is anything left to relay, C_call_wait() tells. */
+SEXP C_call_quick(SEXP handle)
+{
+	const struct r_pool *r = r_pool_get(handle);
+	if (!r->same || r->kind == CALL_EACH ||
+	    !codec_fits(r_call_held(handle, HELD_ELEMENTS), SIZE_MAX))
+		return Rf_ScalarLogical(FALSE);
+	return wait_for(handle, true);
 }
 
 /* After an error: workers that are nearly done may stay, their answers are
@@ -166,9 +189,11 @@ static void let_finish(struct r_pool *r)
 			    chan_head(&w->chan, &h) < 0 ||
 			    !chan_whole(&w->chan))
 				continue; /* no time for a long one */
-			/* One given up is followed by another. */
-			bool failed = w->chan.failed;
-			if (chan_finish(&w->chan) == 0 && !failed)
+			/* One given up is followed by another, one of a worker
+			 * that claims by itself too. */
+			bool more =
+				w->chan.failed || (w->claims && h.count > 0);
+			if (chan_finish(&w->chan) == 0 && !more)
 				(void)worker_step(w, WORKER_DONE);
 		}
 	}
@@ -183,6 +208,7 @@ SEXP C_call_finish(SEXP handle, SEXP token)
 	    r_call_held(handle, HELD_TOKEN) != token)
 		return R_NilValue;
 	r->calling = false;
+	r_staged_drop(r);
 	let_finish(r);
 	for (size_t i = 0; i < r->pool.n; i++) {
 		struct worker *w = &r->pool.workers[i];
@@ -198,6 +224,7 @@ SEXP C_call_finish(SEXP handle, SEXP token)
 			(void)chan_flush(&w->chan);
 		w->call = 0;
 		w->count = 0;
+		w->claims = false;
 	}
 	blob_unref(r->call);
 	r->call = NULL;

@@ -34,7 +34,9 @@ void r_call_hand_out(struct r_pool *r, SEXP handle);
 /* The claim of a worker that is gone, if it had one, is lost. */
 void r_call_bury(struct r_pool *r, SEXP handle, size_t slot);
 
-/* Takes in whatever results have come, and the claims of workers that died. */
-void r_call_take_in(struct r_pool *r, SEXP handle);
+/* Takes in whatever results have come, and the claims of workers that died.
+ * plain: only what is in the compact form; false where something else has come,
+ * and is left. */
+bool r_call_take_in(struct r_pool *r, SEXP handle, bool plain);
 
 #endif

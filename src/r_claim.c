@@ -23,21 +23,26 @@ SEXP C_claim_skip(SEXP claim)
 	return Rf_ScalarInteger(++*claim_index(claim));
 }
 
-/* As lapply() does it, in the frame `env` that has X, FUN and ... . */
+/* As lapply() does it, in the frame `env` that has X, FUN and ... : its call,
+ * and an index that changes under it, where nobody else has taken hold of it.
+ */
 SEXP C_claim_lapply(SEXP env, SEXP claim)
 {
 	SEXP index = Rf_install("i");
 	SEXP x = Rf_install("X");
 	SEXP element = PROTECT(Rf_lang3(R_Bracket2Symbol, x, index));
-	SEXP call = PROTECT(Rf_lang5(Rf_install("forceAndCall"),
-				     PROTECT(Rf_ScalarInteger(1)),
-				     Rf_install("FUN"), element, R_DotsSymbol));
+	SEXP call = PROTECT(Rf_lang3(Rf_install("FUN"), element, R_DotsSymbol));
 	R_xlen_t n = Rf_xlength(VECTOR_ELT(claim, 0));
+	SEXP i = R_NilValue;
+	PROTECT_INDEX at;
+	PROTECT_WITH_INDEX(i, &at);
 	while (*claim_index(claim) < n) {
-		SEXP i = PROTECT(Rf_ScalarInteger(*claim_index(claim) + 1));
-		Rf_defineVar(index, i, env);
-		claim_value(claim, Rf_eval(call, env));
-		UNPROTECT(1);
+		if (i == R_NilValue || MAYBE_SHARED(i)) {
+			REPROTECT(i = Rf_allocVector(INTSXP, 1), at);
+			Rf_defineVar(index, i, env);
+		}
+		INTEGER(i)[0] = *claim_index(claim) + 1;
+		claim_value(claim, R_forceAndCall(call, 1, env));
 	}
 	UNPROTECT(3);
 	return R_NilValue;

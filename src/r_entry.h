@@ -21,6 +21,7 @@ SEXP C_pool_idle(SEXP handle);
 SEXP C_pool_close(SEXP handle);
 
 /* r_call.c: a call on it */
+SEXP C_call_quick(SEXP handle);
 SEXP C_call_start(SEXP handle, SEXP token, SEXP constant, SEXP elements, SEXP n,
 		  SEXP starts);
 SEXP C_call_wait(SEXP handle);
@@ -34,7 +35,7 @@ SEXP C_template_globals(SEXP names);
 
 /* r_node.c: a worker's messages */
 SEXP C_node_next(void);
-SEXP C_node_payload(void);
+SEXP C_node_payload(SEXP columns);
 SEXP C_node_claim(void);
 SEXP C_node_owes(void);
 SEXP C_node_reply(SEXP value, SEXP kind);

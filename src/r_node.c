@@ -15,6 +15,7 @@
 #include "io.h"
 #include "proc.h"
 #include "r_entry.h"
+#include "r_staged.h"
 #include "r_stream.h"
 #include "spin.h"
 
@@ -24,6 +25,7 @@ static struct node {
 	struct spin spin;
 	uint64_t started; /* the claim */
 	bool owed;	  /* a range has not been answered yet */
+	bool keeps;	  /* the function, for the next call */
 	bool warming;	  /* in the template: never waits, never leaves */
 } node;
 
@@ -48,41 +50,96 @@ static int node_goes_on(void *of)
 
 static const struct r_patience patience = {node_goes_on, NULL};
 
+static bool news_is_there(void *of)
+{
+	(void)of;
+	return link_ready(&node.chan.link, false);
+}
+
+static void node_sleeps(void *of, bool sleeps)
+{
+	(void)of;
+	link_sleeps(&node.chan.link, false, sleeps);
+}
+
 /* The head is that of the last message: whether to stay awake for the next. */
 static void wait_for_news(void)
 {
-	struct pollfd p = {.fd = node.chan.fd, .events = POLLIN};
+	static const struct spin_look look = {news_is_there, node_sleeps, NULL};
+	struct pollfd p = {.fd = node.chan.link.fd, .events = POLLIN};
 	(void)spin_poll(&node.spin, &p, 1, -1,
-			(node.head.flags & WIRE_AWAKE) != 0);
+			(node.head.flags & WIRE_AWAKE) != 0, &look);
 }
 
-/* Waits for the next message: 1 a call, 2 a range of it, 3 its end; 0 none,
- * when warming. Leaves with the session. A range is next until it has been
- * answered: an error may come between any two steps (a time limit that a task
- * has left behind). */
+/* What C_node_next() returns, as node_loop() in node.R knows it: a call, a
+ * range of it, its end; nothing to be done about it; when warming, there is no
+ * more.
+ */
+enum next { NEXT_NEVER, NEXT_CALL, NEXT_RANGE, NEXT_END, NEXT_NONE };
+
+/* The next range of what is staged, as if the session had sent it. */
+static bool claim_next(void)
+{
+	size_t first, count;
+	if (!r_staged_is_open() || !r_staged_claim(&first, &count))
+		return false;
+	node.head.kind = WIRE_RANGE;
+	node.head.first = first;
+	node.head.count = count;
+	node.owed = true;
+	return true;
+}
+
+/* Says that there is nothing left to claim. */
+static void end_stage(void)
+{
+	struct wire_head h = {.kind = WIRE_RESULT, .call = node.head.call};
+	r_staged_close();
+	int rc = chan_say(&node.chan, &h);
+	if (rc == 0)
+		rc = r_stream_flush(&node.chan, &patience);
+	if (rc < 0)
+		leave(0);
+}
+
+/* Waits for the next message. Leaves with the session. A range is next until it
+ * has been answered: an error may come between any two steps (a time limit that
+ * a task has left behind). */
 SEXP C_node_next(void)
 {
 	int rc;
-	if (node.owed)
-		return Rf_ScalarInteger(2);
+	if (node.owed || claim_next())
+		return Rf_ScalarInteger(NEXT_RANGE);
+	if (r_staged_is_open()) {
+		end_stage();
+		if ((node.head.flags & WIRE_LAST) && !node.keeps)
+			return Rf_ScalarInteger(NEXT_END);
+	}
 	do
 		rc = chan_finish(&node.chan); /* what was not read */
 	while (rc == -EAGAIN && !node.warming);
 	while (rc == 0 && (rc = chan_head(&node.chan, &node.head)) == -EAGAIN) {
 		if (node.warming)
-			return Rf_ScalarInteger(0);
+			return Rf_ScalarInteger(NEXT_NEVER);
+		wait_for_news();
 		rc = chan_fill(&node.chan);
-		if (rc == -EAGAIN) {
-			wait_for_news();
+		if (rc == -EAGAIN)
 			rc = 0;
-		}
 	}
+	bool stage = rc == 0 && node.head.kind == WIRE_STAGE;
+	if (stage)
+		rc = r_staged_open(&node.chan);
 	if (rc < 0)
 		leave(0);
 	node.owed = node.head.kind == WIRE_RANGE;
-	return Rf_ScalarInteger(node.head.kind == WIRE_CALL ? 1
-				: node.owed		    ? 2
-							    : 3);
+	if (node.owed || stage)
+		node.keeps = (node.head.flags & WIRE_KEEP) != 0;
+	if (stage)
+		return Rf_ScalarInteger(NEXT_NONE); /* claims come first */
+	return Rf_ScalarInteger(node.head.kind == WIRE_CALL ? NEXT_CALL
+				: node.owed		    ? NEXT_RANGE
+				: node.keeps		    ? NEXT_NONE
+							    : NEXT_END);
 }
 
 SEXP C_node_owes(void)
@@ -90,8 +147,13 @@ SEXP C_node_owes(void)
 	return Rf_ScalarLogical(node.owed);
 }
 
-SEXP C_node_payload(void)
+/* columns: of a range, is it of several vectors? */
+SEXP C_node_payload(SEXP columns)
 {
+	if (node.head.kind == WIRE_RANGE && r_staged_is_open())
+		return r_staged_read((size_t)node.head.first,
+				     (size_t)node.head.count,
+				     Rf_asLogical(columns) == TRUE);
 	return r_stream_read(&node.chan, &patience);
 }
 
@@ -106,8 +168,8 @@ SEXP C_node_claim(void)
 	return claim;
 }
 
-/* kind: 0 values, 1 values and what was signalled, 2 also errors. Is it the
- * last range of its call? */
+/* kind: 0 values, 1 values and what was signalled, 2 also errors. Is the
+ * function to be forgotten? */
 SEXP C_node_reply(SEXP value, SEXP kind)
 {
 	bool quiet = (node.head.flags & WIRE_QUIET) != 0;
@@ -122,16 +184,19 @@ SEXP C_node_reply(SEXP value, SEXP kind)
 			      .first = node.head.first,
 			      .count = node.head.count,
 			      .extra = (int64_t)(clock_now() - node.started)};
+	if (r_staged_is_open())
+		r_staged_timed((size_t)h.count, (uint64_t)h.extra);
 	/* Output of the task must not be lost with a later kill. */
 	(void)fflush(NULL);
 	int rc = quiet ? chan_say(&node.chan, &h)
-		       : r_stream_write(&node.chan, &h, value, &patience);
+		       : r_stream_write(&node.chan, &h, value, &patience, NULL);
 	node.owed = false;
 	if (rc == 0)
 		rc = r_stream_flush(&node.chan, &patience);
 	if (rc < 0)
 		leave(0);
-	return Rf_ScalarLogical((node.head.flags & WIRE_LAST) != 0);
+	return Rf_ScalarLogical((node.head.flags & WIRE_LAST) != 0 &&
+				!node.keeps && !r_staged_is_open());
 }
 
 SEXP C_node_try(SEXP value)
@@ -171,6 +236,7 @@ static void start_node(void *of)
 void r_node_work(int fd, const char *base, char name[TMPDIR_NAME])
 {
 	chan_init(&node.chan, fd);
+	node.chan.link.passing = LINK_RINGS;
 	spin_init(&node.spin);
 	struct home home = {base, name};
 	/* Until there is something to do no page is touched: while a child
@@ -203,9 +269,9 @@ SEXP C_node_warm(SEXP constant, SEXP elements)
 	chan_init(&peer, end[0]);
 	chan_init(&node.chan, end[1]);
 	node.warming = true;
-	int rc = r_stream_write(&peer, &call, constant, &patience);
+	int rc = r_stream_write(&peer, &call, constant, &patience, NULL);
 	if (rc == 0)
-		rc = r_stream_write(&peer, &range, elements, &patience);
+		rc = r_stream_write(&peer, &range, elements, &patience, NULL);
 	if (rc == 0)
 		rc = r_stream_flush(&peer, &patience);
 	if (rc == 0)

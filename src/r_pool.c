@@ -18,7 +18,9 @@
 #include "proc.h"
 #include "r_call.h"
 #include "r_entry.h"
+#include "r_large.h"
 #include "r_node.h"
+#include "r_staged.h"
 #include "r_stream.h"
 
 enum {
@@ -38,6 +40,8 @@ static void release(struct r_pool *r)
 	sched_release(&r->sched);
 	blob_unref(r->call);
 	r->call = NULL;
+	r_staged_drop(r);
+	buf_release(&r->staging);
 	/* One that has not come up by now does not listen. */
 	pool_close(&r->pool, r->pool.answered > 0 ? CLOSE_MS : 0);
 	/* The template has done so, unless it was killed. */
@@ -52,7 +56,7 @@ static void finalize(SEXP handle)
 		return;
 	R_ClearExternalPtr(handle);
 	/* In a fork the pool is the parent's: leave even its memory alone. */
-	if (r->owner != getpid())
+	if (r->owner != proc_self())
 		return;
 	release(r);
 	free(r);
@@ -173,7 +177,7 @@ static void settle_heap(void)
 	free(large);
 }
 
-/* options: list(outfile, niceness, patience, directory) */
+/* options: list(outfile, niceness, patience, directory, share memory?) */
 SEXP C_pool_start(SEXP program, SEXP environment, SEXP options)
 {
 	SEXP handle = PROTECT(R_MakeExternalPtr(NULL, R_NilValue, R_NilValue));
@@ -182,8 +186,9 @@ SEXP C_pool_start(SEXP program, SEXP environment, SEXP options)
 	if (!r)
 		r_throw("template", -ENOMEM);
 	R_SetExternalPtrAddr(handle, r);
-	r->owner = getpid();
-	r->pool.watch = -1;
+	r->owner = proc_self();
+	r->pool.watch = r->pool.board.fd = -1;
+	buf_init(&r->staging, SIZE_MAX / 2);
 	chan_init(&r->pool.control, -1);
 	r->patience = REAL(VECTOR_ELT(options, 2))[0];
 
@@ -220,6 +225,8 @@ SEXP C_pool_start(SEXP program, SEXP environment, SEXP options)
 	rc = pool_open(&r->pool, end[0], pid);
 	if (rc < 0)
 		r_throw("template", rc);
+	if (!Rf_asLogical(VECTOR_ELT(options, 4)))
+		r->pool.shares = false;
 	UNPROTECT(1);
 	return handle;
 }
@@ -250,7 +257,8 @@ static SEXP send_state(void *of)
 	struct r_pool *r = q->r;
 	struct wire_head h = {.kind = WIRE_STATE, .first = ++r->pool.asked};
 	struct r_patience patience = {session_goes_on, r};
-	int rc = r_stream_write(&r->pool.control, &h, q->object, &patience);
+	int rc = r_stream_write(&r->pool.control, &h, q->object, &patience,
+				NULL);
 	if (rc < 0)
 		r_throw("template", rc);
 	wait_for_answer(r);
@@ -299,21 +307,28 @@ SEXP C_pool_restart(SEXP handle, SEXP size)
 static void claims_back(struct r_pool *r, SEXP handle)
 {
 	size_t claims = r->sched.claims;
+	bool staged = r->calling && r->staged;
 	for (size_t i = 0; i < r->pool.n && r->calling; i++) {
 		struct worker *w = &r->pool.workers[i];
+		if (w->claims)
+			r_call_bury(r, handle, i);
 		if (w->count == 0)
 			continue;
-		if (claims == 1) {
+		if (claims == 1 && !staged) {
 			w->status = SIGKILL;
 			r_call_bury(r, handle, i);
 			continue;
 		}
-		sched_singly(&r->sched);
 		int rc = sched_again(&r->sched, i, w->first, w->count);
 		w->count = 0;
 		if (rc < 0)
 			r_throw("template", rc);
 	}
+	if (claims > 1 || staged)
+		sched_singly(&r->sched);
+	int rc = staged ? r_staged_end(r) : 0;
+	if (rc < 0)
+		r_throw("template", rc);
 }
 
 static SEXP adopt(void *of)
@@ -331,7 +346,7 @@ static SEXP adopt(void *of)
 	(void)snprintf(r->base, sizeof(r->base), "%s", f->base);
 	f->base[0] = '\0';
 	r->pool = f->pool;
-	f->pool = (struct pool){.watch = -1};
+	f->pool = (struct pool){.watch = -1, .board.fd = -1};
 	chan_init(&f->pool.control, -1);
 	rc = pool_restart(&r->pool, n);
 	if (rc < 0)
@@ -390,5 +405,6 @@ SEXP C_pool_close(SEXP handle)
 		return R_NilValue;
 	(void)C_pool_idle(handle);
 	release(r);
+	r_large_release();
 	return R_NilValue;
 }

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "buf.h"
+#include "blob.h"
 #include "pool.h"
 #include "r_util.h"
 #include "sched.h"
@@ -28,7 +28,18 @@ struct r_pool {
 	uint32_t number; /* of the call, from 1 */
 	enum call_kind kind;
 	struct sched sched;
-	struct blob *call; /* the WIRE_CALL message, if several share it */
+	struct blob *call;   /* the WIRE_CALL message, if several share it */
+	struct buf staging;  /* bytes of a segment to be */
+	struct blob *staged; /* the WIRE_STAGE message, while it holds */
+	size_t staged_n;     /* elements 0 to staged_n - 1 are */
+	bool staged_tried;   /* also where nothing came of it */
+	bool same;	     /* nodes may have its function: as `kept` says */
+
+	/* Nodes keep a function without an environment of its own for the next
+	 * call; it hangs on the handle as its tag. */
+	uint32_t kept; /* the call that brought it; 0: none */
+	enum call_kind kept_kind;
+
 	const char
 		*doing; /* what R code it runs: for the message of an error */
 };

@@ -9,14 +9,23 @@
 enum { RETRIES = 2 }; /* of an element that was alone when it was lost */
 
 struct reading {
-	struct chan *chan;
+	struct worker *worker;
 	struct r_patience patience;
+	SEXP values; /* of all elements */
 };
 
+/* The message's object; all values where those of the message, and nothing
+ * else, have been put among them. */
 static SEXP read_body(void *of)
 {
 	struct reading *a = of;
-	return r_stream_read(a->chan, &a->patience);
+	struct worker *w = a->worker;
+	unsigned flags = w->chan.head.flags;
+	if (!(flags & WIRE_PLAIN) || (flags & WIRE_MIXED))
+		return r_stream_read(&w->chan, &a->patience);
+	r_stream_read_list(&w->chan, &a->patience, a->values, w->first,
+			   w->count);
+	return a->values;
 }
 
 static SEXP read_failed(SEXP condition, void *of)
@@ -28,11 +37,11 @@ static SEXP read_failed(SEXP condition, void *of)
 
 /* The message's object; NULL, which no result is, where its worker died in the
  * middle. A whole message needs no protection against that. */
-static SEXP read_result(struct r_pool *r, size_t slot)
+static SEXP read_result(struct r_pool *r, size_t slot, SEXP values)
 {
 	struct r_peer p = {r, slot};
 	struct worker *w = &r->pool.workers[slot];
-	struct reading a = {&w->chan, {r_call_worker_goes_on, &p}};
+	struct reading a = {w, {r_call_worker_goes_on, &p}, values};
 	if (chan_whole(&w->chan) && !w->chan.failed)
 		return read_body(&a);
 	SEXP x = R_tryCatchError(read_body, &a, read_failed, NULL);
@@ -116,6 +125,24 @@ static bool take_values(SEXP handle, const struct worker *w, size_t slot,
 	return true;
 }
 
+/* Of a worker that claims by itself: is it a result? Its range is what it says
+ * then; otherwise it says that there was nothing left. */
+static bool expect(struct r_pool *r, struct worker *w,
+		   const struct wire_head *h)
+{
+	if (h->kind != WIRE_RESULT || h->first + h->count > r->staged_n)
+		r_throw("answer", -EPROTO);
+	w->first = (size_t)h->first;
+	w->count = (size_t)h->count;
+	if (w->count > 0)
+		return true;
+	(void)chan_finish(&w->chan);
+	w->claims = false;
+	sched_leave(&r->sched);
+	(void)worker_step(w, WORKER_DONE);
+	return false;
+}
+
 /* A message of a worker that is at work. */
 static void collect(struct r_pool *r, SEXP handle, size_t slot,
 		    const struct wire_head *h)
@@ -126,20 +153,28 @@ static void collect(struct r_pool *r, SEXP handle, size_t slot,
 		(void)chan_finish(&w->chan);
 		return;
 	}
-	bool ours = h->kind == WIRE_RESULT && h->first == w->first &&
-		    h->count == w->count;
+	if (w->claims && !expect(r, w, h))
+		return;
+	if (h->kind != WIRE_RESULT || h->first != w->first ||
+	    h->count != w->count)
+		r_throw("answer", -EPROTO);
+	SEXP all = r_call_held(handle, HELD_VALUES);
 	r->doing = "result";
-	SEXP x = PROTECT(read_result(r, slot));
+	SEXP x = PROTECT(read_result(r, slot, all));
 	r->doing = NULL;
 	if (x != R_NilValue) {
-		if (!ours || !take_values(handle, w, slot, x,
-					  (h->flags & WIRE_MIXED) != 0))
+		if (x != all && !take_values(handle, w, slot, x,
+					     (h->flags & WIRE_MIXED) != 0))
 			r_throw("answer", -EPROTO);
 		uint64_t ns = h->extra > 0 ? (uint64_t)h->extra : 0;
-		sched_done(&r->sched, slot, w->first, w->count, ns);
 		w->done += w->count;
+		if (w->claims) {
+			sched_finish(&r->sched, w->first, w->count);
+		} else {
+			sched_done(&r->sched, slot, w->first, w->count, ns);
+			(void)worker_step(w, WORKER_DONE);
+		}
 		w->count = 0;
-		(void)worker_step(w, WORKER_DONE);
 	}
 	UNPROTECT(1);
 }
@@ -147,6 +182,12 @@ static void collect(struct r_pool *r, SEXP handle, size_t slot,
 void r_call_bury(struct r_pool *r, SEXP handle, size_t slot)
 {
 	struct worker *w = &r->pool.workers[slot];
+	if (w->claims) {
+		/* What it had is found in the end: it has no result. */
+		w->claims = false;
+		w->count = 0;
+		sched_leave(&r->sched);
+	}
 	if (w->count > 0) {
 		bool given_up;
 		size_t first = w->first;
@@ -161,18 +202,32 @@ void r_call_bury(struct r_pool *r, SEXP handle, size_t slot)
 	}
 }
 
-void r_call_take_in(struct r_pool *r, SEXP handle)
+/* All the messages of a worker that are here: 0; -EBUSY where one is left
+ * because it is not plain. */
+static int collect_all(struct r_pool *r, SEXP handle, size_t slot, bool plain)
+{
+	struct worker *w = &r->pool.workers[slot];
+	struct wire_head h;
+	int rc = 0;
+	while (w->state == WORKER_BUSY && (rc = chan_head(&w->chan, &h)) == 0 &&
+	       chan_readable(&w->chan)) {
+		if (plain && h.count > 0 && !(h.flags & WIRE_PLAIN))
+			return -EBUSY;
+		collect(r, handle, slot, &h);
+	}
+	return rc == -EAGAIN ? 0 : rc;
+}
+
+bool r_call_take_in(struct r_pool *r, SEXP handle, bool plain)
 {
 	for (size_t i = 0; i < r->pool.n; i++) {
-		struct worker *w = &r->pool.workers[i];
-		struct wire_head h;
-		int rc = w->state == WORKER_BUSY ? chan_head(&w->chan, &h)
-						 : -EAGAIN;
-		if (rc == 0 && chan_readable(&w->chan))
-			collect(r, handle, i, &h);
-		else if (rc < 0 && rc != -EAGAIN)
+		int rc = collect_all(r, handle, i, plain);
+		if (rc == -EBUSY)
+			return false;
+		if (rc < 0)
 			r_throw("answer", rc);
-		if (w->state == WORKER_GONE)
+		if (r->pool.workers[i].state == WORKER_GONE)
 			r_call_bury(r, handle, i);
 	}
+	return true;
 }

@@ -8,75 +8,61 @@
 #include <errno.h>
 
 #include "r_call.h"
+#include "r_part.h"
+#include "r_staged.h"
 #include "r_stream.h"
 
-/* Elements first .. first + count - 1 of a vector, without attributes. */
-static SEXP part(SEXP x, size_t first, size_t count)
+/* Does the worker have the function already? */
+static bool has_function(const struct r_pool *r, const struct worker *w)
 {
-	R_xlen_t from = (R_xlen_t)first;
-	R_xlen_t n = (R_xlen_t)count;
-	SEXP y = PROTECT(Rf_allocVector((SEXPTYPE)TYPEOF(x), n));
-	switch (TYPEOF(x)) {
-	case LGLSXP:
-		LOGICAL_GET_REGION(x, from, n, LOGICAL(y));
-		break;
-	case INTSXP:
-		INTEGER_GET_REGION(x, from, n, INTEGER(y));
-		break;
-	case REALSXP:
-		REAL_GET_REGION(x, from, n, REAL(y));
-		break;
-	case CPLXSXP:
-		COMPLEX_GET_REGION(x, from, n, COMPLEX(y));
-		break;
-	case RAWSXP:
-		RAW_GET_REGION(x, from, n, RAW(y));
-		break;
-	case STRSXP:
-		for (R_xlen_t i = 0; i < n; i++)
-			SET_STRING_ELT(y, i, STRING_ELT(x, from + i));
-		break;
-	default:
-		for (R_xlen_t i = 0; i < n; i++)
-			SET_VECTOR_ELT(y, i, VECTOR_ELT(x, from + i));
-	}
-	UNPROTECT(1);
-	return y;
+	return r->same && w->kept == r->kept;
 }
 
-/* What a range's message carries: a part of the vector, or of every column. */
-static SEXP staged(const struct r_pool *r, SEXP elements, size_t first,
-		   size_t count)
+/* The constant part has been serialized; `alone`: no environment, nor anything
+ * else that has an identity, came with it. Then the next call with that
+ * function need not send it again. */
+static void keep(struct r_pool *r, SEXP handle, bool alone)
 {
-	if (r->kind == CALL_LAPPLY)
-		return part(elements, first, count);
-	R_xlen_t n = Rf_xlength(elements);
-	SEXP columns = PROTECT(Rf_allocVector(VECSXP, n));
-	for (R_xlen_t i = 0; i < n; i++)
-		SET_VECTOR_ELT(columns, i,
-			       part(VECTOR_ELT(elements, i), first, count));
-	Rf_setAttrib(columns, R_NamesSymbol,
-		     Rf_getAttrib(elements, R_NamesSymbol));
-	UNPROTECT(1);
-	return columns;
+	SEXP constant = r_call_held(handle, HELD_CONSTANT);
+	alone = alone && Rf_xlength(VECTOR_ELT(constant, 2)) == 0;
+	R_SetExternalPtrTag(handle,
+			    alone ? VECTOR_ELT(constant, 1) : R_NilValue);
+	r->kept = alone ? r->number : 0;
+	r->kept_kind = r->kind;
+}
+
+static int write_call(struct r_pool *r, SEXP handle, struct r_peer *p)
+{
+	struct wire_head h = {.kind = WIRE_CALL, .call = r->number};
+	SEXP constant = r_call_held(handle, HELD_CONSTANT);
+	bool alone = true;
+	int rc = 0;
+	r->doing = "constant";
+	if (r->sched.n > 1 || r->kind == CALL_EACH) {
+		r->call = blob_new();
+		rc = r->call ? r_stream_write_blob(r->call, &h, constant,
+						   r->pool.shares, &alone)
+			     : -ENOMEM;
+		if (rc < 0)
+			r_throw("call", rc);
+	} else {
+		struct r_patience patience = {r_call_worker_goes_on, p};
+		struct worker *w = &r->pool.workers[p->slot];
+		rc = r_stream_write(&w->chan, &h, constant, &patience, &alone);
+	}
+	if (!r->same)
+		keep(r, handle, alone);
+	return rc;
 }
 
 static int tell_call(struct r_pool *r, SEXP handle, struct r_peer *p)
 {
 	struct worker *w = &r->pool.workers[p->slot];
-	int rc;
-	if (r->call) {
+	int rc = r->call ? 0 : write_call(r, handle, p);
+	if (rc == 0 && r->call)
 		rc = chan_queue(&w->chan, r->call);
-	} else {
-		struct wire_head h = {.kind = WIRE_CALL, .call = r->number};
-		struct r_patience patience = {r_call_worker_goes_on, p};
-		r->doing = "constant";
-		rc = r_stream_write(&w->chan, &h,
-				    r_call_held(handle, HELD_CONSTANT),
-				    &patience);
-	}
 	if (rc == 0)
-		w->call = r->number;
+		w->kept = r->kept;
 	return rc;
 }
 
@@ -91,6 +77,8 @@ static int tell_range(struct r_pool *r, SEXP handle, struct r_peer *p)
 			      .count = w->count};
 	if (pool_has_cores(&r->pool, 1))
 		h.flags |= WIRE_AWAKE;
+	if (r->kept > 0)
+		h.flags |= WIRE_KEEP;
 	if (r->kind == CALL_EACH) {
 		int rc = chan_say(&w->chan, &h);
 		if (rc < 0)
@@ -98,9 +86,10 @@ static int tell_range(struct r_pool *r, SEXP handle, struct r_peer *p)
 	} else {
 		struct r_patience patience = {r_call_worker_goes_on, p};
 		r->doing = "elements";
-		SEXP x = PROTECT(staged(r, r_call_held(handle, HELD_ELEMENTS),
-					w->first, w->count));
-		int rc = r_stream_write(&w->chan, &h, x, &patience);
+		SEXP x = PROTECT(r_part(r_call_held(handle, HELD_ELEMENTS),
+					r->kind == CALL_MAP, w->first,
+					w->count));
+		int rc = r_stream_write(&w->chan, &h, x, &patience, NULL);
 		UNPROTECT(1);
 		if (rc < 0)
 			return rc;
@@ -111,19 +100,74 @@ static int tell_range(struct r_pool *r, SEXP handle, struct r_peer *p)
 	return rc == -EAGAIN ? 0 : rc;
 }
 
+/* The worker claims by itself, from what is staged. */
+static int tell_stage(struct r_pool *r, struct worker *w)
+{
+	int rc = chan_queue(&w->chan, r->staged);
+	if (rc < 0)
+		return rc;
+	w->claims = true;
+	w->count = 0;
+	sched_join(&r->sched);
+	if (r->staged_n == r->sched.n)
+		w->call = 0; /* it is dropped with the last element */
+	rc = chan_flush(&w->chan);
+	return rc == -EAGAIN ? 0 : rc;
+}
+
+/* Once all that is staged has been claimed, and nobody is at it any more, what
+ * has no result is lost. */
+static void end_stage(struct r_pool *r)
+{
+	if (!r->staged || r_staged_more(r))
+		return;
+	for (size_t i = 0; i < r->pool.n; i++)
+		if (r->pool.workers[i].claims)
+			return;
+	int rc = r_staged_end(r);
+	if (rc < 0)
+		r_throw("call", rc);
+}
+
+static bool has_work(const struct r_pool *r, size_t slot)
+{
+	return r_staged_more(r) || sched_more(&r->sched, slot);
+}
+
+static int tell(struct r_pool *r, SEXP handle, struct r_peer *p)
+{
+	struct worker *w = &r->pool.workers[p->slot];
+	bool told = w->call == r->number || has_function(r, w);
+	int rc = told ? 0 : tell_call(r, handle, p);
+	w->call = r->number;
+	if (rc < 0)
+		return rc;
+	if (!r->staged_tried) {
+		r->staged_tried = true;
+		r_staged_make(r, handle);
+	}
+	return 0;
+}
+
 /* Gives every free worker a claim. A worker that dies meanwhile keeps its
  * claim: the news of its death brings the elements back. */
 void r_call_hand_out(struct r_pool *r, SEXP handle)
 {
+	end_stage(r);
 	for (size_t i = 0; i < r->pool.n; i++) {
 		struct worker *w = &r->pool.workers[i];
 		struct r_peer p = {r, i};
-		if (!worker_free(w) ||
-		    !sched_claim(&r->sched, i, &w->first, &w->count))
+		if (!worker_free(w) || !has_work(r, i))
 			continue;
-		int rc = w->call != r->number ? tell_call(r, handle, &p) : 0;
-		if (rc == 0)
+		int rc = tell(r, handle, &p);
+		if (r_staged_more(r)) {
+			if (rc == 0)
+				rc = tell_stage(r, w);
+		} else if (!sched_claim(&r->sched, i, &w->first, &w->count)) {
+			continue;
+		} else if (rc == 0) {
 			rc = tell_range(r, handle, &p);
+		}
 		r->doing = NULL;
 		(void)worker_step(w, WORKER_CLAIMED);
 		if (rc < 0 && rc != -EPIPE)

@@ -10,10 +10,19 @@
 #include <errno.h>
 #include <string.h>
 
+#include "io.h"
+#include "r_codec.h"
+#include "r_large.h"
+#include "r_vector.h"
+
+enum { PIECE = 1 << 16 }; /* of a long vector, written at a time */
+
 struct out {
 	struct chan *chan;	/* NULL: into the writer alone */
-	struct wire_writer *to; /* NULL: nowhere */
+	struct wire_writer *to; /* NULL: into memory, or nowhere */
+	struct buf *memory;
 	const struct r_patience *patience;
+	bool *alone;
 	int rc;
 };
 
@@ -28,16 +37,23 @@ static int relieve(struct chan *c, const struct r_patience *patience)
 	return rc;
 }
 
-static void out_bytes(R_outpstream_t stream, void *bytes, int n)
+static void out(struct out *o, const void *bytes, size_t n)
 {
-	struct out *o = (struct out *)stream->data;
-	if (o->rc < 0 || !o->to)
+	if (o->rc < 0)
 		return;
-	o->rc = wire_put(o->to, bytes, (size_t)n);
+	if (o->to)
+		o->rc = wire_put(o->to, bytes, n);
+	else if (o->memory)
+		o->rc = buf_append(o->memory, bytes, n);
 	if (o->rc == 0 && o->chan && chan_backlog(o->chan))
 		o->rc = relieve(o->chan, o->patience);
 	if (o->rc == -ENOMEM || o->rc == -EFBIG)
 		Rf_error("no memory for the serialized object");
+}
+
+static void out_bytes(R_outpstream_t stream, void *bytes, int n)
+{
+	out((struct out *)stream->data, bytes, (size_t)n);
 }
 
 static void out_char(R_outpstream_t stream, int c)
@@ -46,45 +62,137 @@ static void out_char(R_outpstream_t stream, int c)
 	out_bytes(stream, &byte, 1);
 }
 
-static int serialize(struct out *o, SEXP x)
+static void out_plain(void *of, const void *bytes, size_t n)
+{
+	const unsigned char *from = bytes;
+	for (; n > PIECE; n -= PIECE, from += PIECE)
+		out((struct out *)of, from, PIECE);
+	out((struct out *)of, from, n);
+}
+
+static void write_plain(struct out *o, SEXP x)
+{
+	struct codec_sink to = {out_plain, o};
+	codec_write(x, &to);
+}
+
+/* Asked about whatever has an identity; R writes it all the same. The signature
+ * is R's. */
+static SEXP meet(SEXP x, SEXP alone)
+{
+	(void)x;
+	*(bool *)R_ExternalPtrAddr(alone) = false;
+	return R_NilValue;
+}
+
+static void serialize(struct out *o, SEXP x)
 {
 	struct R_outpstream_st stream;
+	SEXP alone = R_NilValue;
+	if (o->alone)
+		alone = R_MakeExternalPtr(o->alone, R_NilValue, R_NilValue);
+	PROTECT(alone);
 	R_InitOutPStream(&stream, (R_pstream_data_t)o, R_pstream_binary_format,
-			 3, out_char, out_bytes, NULL, R_NilValue);
+			 3, out_char, out_bytes, o->alone ? meet : NULL, alone);
 	R_Serialize(x, &stream);
-	return o->rc;
+	UNPROTECT(1);
+}
+
+/* Descriptors with a message: what a socket holds without being read. */
+enum { PASSES = 32 };
+
+static int pass_now(void *of, int fd)
+{
+	struct chan *c = of;
+	int rc = link_pass(&c->link, fd);
+	io_close(&fd);
+	return rc;
+}
+
+static int pass_later(void *of, int fd)
+{
+	int rc = blob_attach(of, fd);
+	if (rc < 0)
+		io_close(&fd);
+	return rc;
+}
+
+/* What is to be written for x, and how: its flags. */
+static SEXP prepare(SEXP x, bool segments, struct large_sink *to,
+		    struct wire_head *h)
+{
+	if (codec_fits(x, segments ? VECTOR_LARGE : SIZE_MAX))
+		h->flags |= WIRE_PLAIN;
+	else if (segments)
+		x = r_large_stage(x, to);
+	if (to->n > 0)
+		h->flags |= WIRE_LARGE;
+	return x;
 }
 
 int r_stream_write(struct chan *c, const struct wire_head *h, SEXP x,
-		   const struct r_patience *patience)
+		   const struct r_patience *patience, bool *alone)
 {
-	int rc = chan_begin(c, h);
-	if (rc < 0)
+	struct wire_head head = *h;
+	struct large_sink to = {.pass = pass_now, .of = c, .most = PASSES};
+	x = PROTECT(prepare(x, link_has_rings(&c->link), &to, &head));
+	int rc = chan_begin(c, &head);
+	if (rc < 0) {
+		UNPROTECT(1);
 		return rc;
-	struct out o = {.chan = c, .to = &c->writing, .patience = patience};
-	rc = serialize(&o, x);
-	if (rc == 0)
+	}
+	struct out o = {.chan = c,
+			.to = &c->writing,
+			.patience = patience,
+			.alone = alone};
+	if (head.flags & WIRE_PLAIN)
+		write_plain(&o, x);
+	else
+		serialize(&o, x);
+	if (o.rc == 0)
 		chan_end(c);
+	UNPROTECT(1);
+	return o.rc;
+}
+
+int r_stream_write_blob(struct blob *b, const struct wire_head *h, SEXP x,
+			bool segments, bool *alone)
+{
+	struct wire_head head = *h;
+	struct large_sink to = {.pass = pass_later, .of = b, .most = PASSES};
+	x = PROTECT(prepare(x, segments, &to, &head));
+	struct wire_writer w;
+	int rc = wire_begin(&w, &b->buf, &head);
+	if (rc == 0) {
+		struct out o = {.to = &w, .alone = alone};
+		if (head.flags & WIRE_PLAIN)
+			write_plain(&o, x);
+		else
+			serialize(&o, x);
+		if (o.rc == 0)
+			wire_end(&w);
+		rc = o.rc;
+	}
+	UNPROTECT(1);
 	return rc;
 }
 
-int r_stream_write_blob(struct blob *b, const struct wire_head *h, SEXP x)
+/* The first byte tells the form. */
+void r_stream_pack(struct buf *b, SEXP x)
 {
-	struct wire_writer w;
-	int rc = wire_begin(&w, &b->buf, h);
-	if (rc < 0)
-		return rc;
-	struct out o = {.to = &w};
-	rc = serialize(&o, x);
-	if (rc == 0)
-		wire_end(&w);
-	return rc;
+	struct out o = {.memory = b};
+	unsigned char plain = codec_fits(x, SIZE_MAX);
+	out(&o, &plain, 1);
+	if (plain)
+		write_plain(&o, x);
+	else
+		serialize(&o, x);
 }
 
 void r_stream_try(SEXP x)
 {
 	struct out o = {0};
-	(void)serialize(&o, x);
+	serialize(&o, x);
 }
 
 int r_stream_flush(struct chan *c, const struct r_patience *patience)
@@ -93,22 +201,42 @@ int r_stream_flush(struct chan *c, const struct r_patience *patience)
 }
 
 struct in {
-	struct chan *chan;
+	struct chan *chan; /* NULL: from memory */
 	const struct r_patience *patience;
+	const unsigned char *at;
+	size_t left;
 };
 
-static void in_bytes(R_inpstream_t stream, void *bytes, int n)
+static void in_memory(struct in *i, void *bytes, size_t n)
 {
-	struct in *i = (struct in *)stream->data;
+	if (n > i->left)
+		Rf_error("a packed object ended early");
+	memcpy(bytes, i->at, n);
+	i->at += n;
+	i->left -= n;
+}
+
+static void in(void *of, void *bytes, size_t n)
+{
+	struct in *i = of;
 	size_t got = 0;
 	int rc;
-	while ((rc = chan_pull(i->chan, bytes, (size_t)n, &got)) == -EAGAIN) {
+	if (!i->chan) {
+		in_memory(i, bytes, n);
+		return;
+	}
+	while ((rc = chan_pull(i->chan, bytes, n, &got)) == -EAGAIN) {
 		rc = i->patience->go_on(i->patience->of);
 		if (rc < 0)
 			break;
 	}
 	if (rc < 0)
 		Rf_error("a serialized object ended early: %s", strerror(-rc));
+}
+
+static void in_bytes(R_inpstream_t stream, void *bytes, int n)
+{
+	in(stream->data, bytes, (size_t)n);
 }
 
 static int in_char(R_inpstream_t stream)
@@ -118,32 +246,69 @@ static int in_char(R_inpstream_t stream)
 	return byte;
 }
 
-static int leave_message(struct chan *c, const struct r_patience *patience)
+static void leave_message(struct chan *c, const struct r_patience *patience)
 {
 	int rc;
 	while ((rc = chan_finish(c)) == -EAGAIN) {
 		rc = patience->go_on(patience->of);
 		if (rc < 0)
-			return rc;
+			break;
 	}
-	return rc;
+	if (rc < 0)
+		Rf_error("a message ended early: %s", strerror(-rc));
+}
+
+static SEXP unserialize(void *of)
+{
+	struct R_inpstream_st stream;
+	R_InitInPStream(&stream, (R_pstream_data_t)of, R_pstream_any_format,
+			in_char, in_bytes, NULL, R_NilValue);
+	return R_Unserialize(&stream);
+}
+
+static SEXP read_plain(struct in *i)
+{
+	struct codec_source from = {in, i};
+	return codec_read(&from);
+}
+
+SEXP r_stream_unpack(const unsigned char *bytes, size_t n)
+{
+	struct in i = {.at = bytes, .left = n};
+	unsigned char plain;
+	in(&i, &plain, 1);
+	return plain ? read_plain(&i) : unserialize(&i);
+}
+
+static void no_source(void *of)
+{
+	(void)of;
+	r_vector_source(NULL);
 }
 
 SEXP r_stream_read(struct chan *c, const struct r_patience *patience)
 {
 	SEXP x = R_NilValue;
-	if (c->left > 0 || !c->last) {
-		struct R_inpstream_st stream;
-		struct in i = {.chan = c, .patience = patience};
-		R_InitInPStream(&stream, (R_pstream_data_t)&i,
-				R_pstream_any_format, in_char, in_bytes, NULL,
-				R_NilValue);
-		x = R_Unserialize(&stream);
+	struct in i = {.chan = c, .patience = patience};
+	if (c->head.flags & WIRE_PLAIN) {
+		x = read_plain(&i);
+	} else if (c->head.flags & WIRE_LARGE) {
+		r_vector_source(&c->link);
+		x = R_ExecWithCleanup(unserialize, &i, no_source, NULL);
+	} else if (c->left > 0 || !c->last) {
+		x = unserialize(&i);
 	}
 	PROTECT(x);
-	int rc = leave_message(c, patience);
-	if (rc < 0)
-		Rf_error("a message ended early: %s", strerror(-rc));
+	leave_message(c, patience);
 	UNPROTECT(1);
 	return x;
+}
+
+void r_stream_read_list(struct chan *c, const struct r_patience *patience,
+			SEXP to, size_t at, size_t n)
+{
+	struct in i = {.chan = c, .patience = patience};
+	struct codec_source from = {in, &i};
+	codec_read_list(&from, to, (R_xlen_t)at, (R_xlen_t)n);
+	leave_message(c, patience);
 }

@@ -1,19 +1,11 @@
-/*
- * What is claimed, done and lost.
- *
- * A claim's size follows the measured time of an element: enough for TARGET_NS
- * of work, so that the round trip hardly shows, never more than a share of what
- * is left, so that the end is even, and growing by steps, so that one quick
- * element at the start proves nothing.
- */
+/* What is claimed, done and lost. */
 #include "sched.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const double TARGET_NS = 2e6;
-enum { GROWTH = 16 };
+#include "cursor.h"
 
 int sched_init(struct sched *s, size_t n, size_t slots)
 {
@@ -80,18 +72,6 @@ static size_t next_chunk(const struct sched *s, size_t slot)
 	return k < s->chunks ? k : s->chunks;
 }
 
-static size_t dynamic_size(const struct sched *s, const struct sched_slot *t)
-{
-	size_t share = (s->n - s->cursor) / (2 * s->slots);
-	size_t size = t->size * GROWTH;
-	double want = t->ns > 0 ? TARGET_NS / t->ns : 1;
-	if (want < (double)size)
-		size = (size_t)want;
-	if (size > share)
-		size = share;
-	return size > 0 ? size : 1;
-}
-
 bool sched_claim(struct sched *s, size_t slot, size_t *first, size_t *count)
 {
 	struct sched_slot *t = &s->slot[slot];
@@ -117,7 +97,8 @@ bool sched_claim(struct sched *s, size_t slot, size_t *first, size_t *count)
 	if (s->cursor == s->n)
 		return false;
 	*first = s->cursor;
-	*count = t->size = dynamic_size(s, t);
+	*count = t->size =
+		cursor_size(t->ns, t->size, s->n - s->cursor, s->slots);
 	s->cursor += *count;
 	s->claims++;
 	return true;
@@ -129,12 +110,32 @@ bool sched_more(const struct sched *s, size_t slot)
 	       find_alone(s, slot) != SCHED_ANY;
 }
 
+void sched_stage(struct sched *s, size_t n)
+{
+	s->staged = s->cursor = n;
+}
+
+void sched_join(struct sched *s)
+{
+	s->claims++;
+}
+
+void sched_finish(struct sched *s, size_t first, size_t count)
+{
+	for (size_t i = first; i < first + count; i++)
+		finish(s, i);
+}
+
+void sched_leave(struct sched *s)
+{
+	s->claims--;
+}
+
 void sched_done(struct sched *s, size_t slot, size_t first, size_t count,
 		uint64_t ns)
 {
 	s->claims--;
-	for (size_t i = first; i < first + count; i++)
-		finish(s, i);
+	sched_finish(s, first, count);
 	if (count > 0)
 		s->slot[slot].ns = (double)ns / (double)count;
 }
@@ -153,6 +154,19 @@ static int push_alone(struct sched *s, size_t element, size_t slot)
 	s->alone[s->alones++] =
 		(struct sched_alone){.element = element, .slot = slot};
 	return 0;
+}
+
+int sched_unstage(struct sched *s, size_t claimed)
+{
+	size_t end = s->staged;
+	if (s->cursor == end)
+		end = s->cursor = claimed;
+	s->staged = 0;
+	int rc = 0;
+	for (size_t i = end; i-- > 0 && rc == 0;)
+		if (!is_done(s, i))
+			rc = push_alone(s, i, SCHED_ANY);
+	return rc;
 }
 
 int sched_again(struct sched *s, size_t slot, size_t first, size_t count)

@@ -31,6 +31,7 @@ struct sched {
 	size_t n;
 	size_t left;	/* elements without a result */
 	size_t cursor;	/* the first element never claimed */
+	size_t staged;	/* those before are claimed elsewhere; 0: none */
 	uint64_t *done; /* bitmap */
 	size_t slots;
 	struct sched_slot *slot;
@@ -55,6 +56,17 @@ bool sched_claim(struct sched *s, size_t slot, size_t *first, size_t *count);
 
 /* Is there anything left for the slot to claim? */
 bool sched_more(const struct sched *s, size_t slot);
+
+/* Elements 0 to n - 1 are claimed elsewhere, by slots that join and leave;
+ * results of theirs finish elements. */
+void sched_stage(struct sched *s, size_t n);
+void sched_join(struct sched *s);
+void sched_finish(struct sched *s, size_t first, size_t count);
+void sched_leave(struct sched *s);
+
+/* No more of that, and nobody is at it. What had been claimed, elements 0 to
+ * claimed - 1, and is not done was lost: it is run again, each alone. */
+int sched_unstage(struct sched *s, size_t claimed);
 
 /* Results of a range have come, after `ns` nanoseconds of work. */
 void sched_done(struct sched *s, size_t slot, size_t first, size_t count,

@@ -9,9 +9,25 @@
  * the next three. */
 static const uint64_t LONGEST = 4 * SPIN_MOST;
 
+/* However much there is to do: so often are descriptors looked at, in
+ * nanoseconds. */
+static const uint64_t ASK_EVERY = 1000000;
+
+enum { LOOKS = 500 }; /* between two questions, some microseconds */
+
+/* Lets the other half of a processor work. */
+static void spin_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
 void spin_init(struct spin *s)
 {
-	s->expected = LONGEST;
+	*s = (struct spin){.expected = LONGEST};
 }
 
 static void learn(struct spin *s, uint64_t waited)
@@ -19,18 +35,58 @@ static void learn(struct spin *s, uint64_t waited)
 	s->expected = (s->expected + (waited < LONGEST ? waited : LONGEST)) / 2;
 }
 
-int spin_poll(struct spin *s, struct pollfd *fds, nfds_t n, int ms, bool may)
+static bool ready(const struct spin_look *look)
+{
+	return look && look->ready(look->of);
+}
+
+static int ask(struct spin *s, struct pollfd *fds, nfds_t n, int ms)
+{
+	int found = poll(fds, n, ms);
+	s->polled = clock_now();
+	return found < 0 ? -errno : found;
+}
+
+/* Looks for a while, which costs nothing but time, then asks the system once.
+ */
+static int look_around(struct spin *s, struct pollfd *fds, nfds_t n,
+		       const struct spin_look *look)
+{
+	for (int i = 0; look && i < LOOKS; i++) {
+		if (look->ready(look->of))
+			return 0;
+		spin_pause();
+	}
+	return ask(s, fds, n, 0);
+}
+
+static int sleep_on(struct spin *s, struct pollfd *fds, nfds_t n, int ms,
+		    const struct spin_look *look)
+{
+	if (look)
+		look->sleeps(look->of, true);
+	int found = ask(s, fds, n, ready(look) ? 0 : ms);
+	if (look)
+		look->sleeps(look->of, false);
+	return found;
+}
+
+int spin_poll(struct spin *s, struct pollfd *fds, nfds_t n, int ms, bool may,
+	      const struct spin_look *look)
 {
 	uint64_t begin = clock_now();
 	uint64_t awake = may && s->expected <= SPIN_MOST ? SPIN_MOST : 0;
-	int found = poll(fds, n, 0);
-	if (ms == 0 || found != 0)
-		return found < 0 ? -errno : found; /* nothing was waited for */
-	while (found == 0 && clock_now() - begin < awake)
-		found = poll(fds, n, 0);
-	if (found == 0)
-		found = poll(fds, n, ms);
-	int rc = found < 0 ? -errno : found;
+	bool asked = look && begin - s->polled < ASK_EVERY;
+	for (nfds_t i = 0; asked && i < n; i++)
+		fds[i].revents = 0;
+	int found = asked ? 0 : ask(s, fds, n, 0);
+	if (ms == 0 || found != 0 || ready(look))
+		return found; /* nothing was waited for */
+	for (uint64_t t = begin;
+	     found == 0 && !ready(look) && t - begin < awake; t = clock_now())
+		found = look_around(s, fds, n, look);
+	if (found == 0 && !ready(look))
+		found = sleep_on(s, fds, n, ms, look);
 	learn(s, clock_now() - begin);
-	return rc;
+	return found;
 }

@@ -17,12 +17,24 @@
 
 struct spin {
 	uint64_t expected; /* nanoseconds, of the next wait */
+	uint64_t polled;   /* when the system was asked last */
+};
+
+/* What comes by another way than a descriptor. */
+struct spin_look {
+	bool (*ready)(void *of); /* is anything there? */
+	/* We are about to sleep, and are to be woken through a descriptor; or
+	 * awake again. */
+	void (*sleeps)(void *of, bool sleeps);
+	void *of;
 };
 
 /* Nothing is expected soon. */
 void spin_init(struct spin *s);
 
-/* As poll(), and -errno; `may`: is there a core to stay awake on? */
-int spin_poll(struct spin *s, struct pollfd *fds, nfds_t n, int ms, bool may);
+/* As poll(), and -errno; 0 also where `look`, unless that is NULL, finds
+ * something. `may`: is there a core to stay awake on? */
+int spin_poll(struct spin *s, struct pollfd *fds, nfds_t n, int ms, bool may,
+	      const struct spin_look *look);
 
 #endif

@@ -178,7 +178,7 @@ static void listen_to_session(struct template *t)
 
 static void serve(struct template *t)
 {
-	struct pollfd p[3] = {{.fd = t->control.fd, .events = POLLIN},
+	struct pollfd p[3] = {{.fd = t->control.link.fd, .events = POLLIN},
 			      {.fd = t->session, .events = POLLIN},
 			      {.fd = t->children_fd, .events = POLLIN}};
 	if (chan_pending(&t->control))
@@ -214,7 +214,7 @@ _Noreturn void template_run(const struct template_options *options,
 	static struct template t;
 	t = (struct template){.options = options, .ops = ops};
 	chan_init(&t.control, options->control);
-	t.control.receives = true;
+	t.control.link.passing = LINK_ONE;
 	t.names = share(CHILDREN * sizeof(*t.names));
 	if (t.names == MAP_FAILED)
 		leave(&t);

@@ -25,8 +25,10 @@ enum wire_kind {
 	WIRE_DIED,	/* template: worker `first` left with status `extra` */
 	WIRE_CALL,	/* to worker: payload, function and constants */
 	WIRE_RANGE,	/* to worker: payload, elements from `first`, `count` */
+	WIRE_STAGE,	/* to worker: elements to be claimed, as staged */
 	WIRE_END,	/* to worker: the call is over */
-	WIRE_RESULT,	/* worker: payload, results; `extra`: nanoseconds */
+	WIRE_RESULT,	/* worker: payload, results; `extra`: nanoseconds; */
+			/* `count` 0: there is nothing left to claim */
 	WIRE_KINDS
 };
 
@@ -36,6 +38,9 @@ enum {
 	WIRE_QUIET = 4,	  /* RANGE: an answer without results will do */
 	WIRE_AWAKE = 8,	  /* RANGE: there is a core to wait for the next on */
 	WIRE_FAILED = 16, /* RESULT: an error, where QUIET leaves it out */
+	WIRE_KEEP = 64,	  /* RANGE: keep the function after the call */
+	WIRE_LARGE = 128, /* descriptors of large vectors go with the payload */
+	WIRE_PLAIN = 32,  /* the payload is in the compact form */
 };
 
 struct wire_head {

@@ -46,7 +46,9 @@ struct worker {
 
 	uint32_t setup_left; /* set-up messages not answered yet */
 	uint32_t call;	     /* the call it was last told */
+	uint32_t kept;	     /* the call whose function it keeps; 0: none */
 	size_t first, count; /* its claim, while busy */
+	bool claims;	     /* it claims by itself, what is not known */
 	uint64_t done;	     /* elements finished in the slot */
 	unsigned stillborn;  /* workers in a row that died in their set-up */
 };

@@ -7,11 +7,13 @@ set -euo pipefail
 # The one table of ranks: a module is src/NAME.c with src/NAME.h.
 ranks() {
   cat <<'TABLE'
-1 buf clock
+1 buf clock cursor ring
 2 io spin wire tmpdir
-3 chan proc
-4 worker sched
-5 template pool
+3 blob shm proc
+4 link store
+5 chan
+6 worker sched
+7 template pool
 TABLE
 }
 

@@ -1,4 +1,4 @@
-/* Growing, the hard cap, emptying; and blobs' references. */
+/* Growing, the hard cap, emptying. */
 #include "buf.h"
 
 #include "test.h"
@@ -104,19 +104,6 @@ static void gives_memory_back(void)
 	buf_release(&b);
 }
 
-static void blobs_are_shared(void)
-{
-	struct blob *s = blob_new();
-	CHECK(s && s->refs == 1 && s->buf.len == 0);
-	CHECK(buf_append(&s->buf, "shared", 6) == 0);
-	CHECK(blob_ref(s) == s && blob_ref(s) == s && s->refs == 3);
-	blob_unref(s);
-	blob_unref(s);
-	CHECK(s->refs == 1 && memcmp(s->buf.bytes, "shared", 6) == 0);
-	blob_unref(s); /* kept, it would be a leak that the sanitizer sees */
-	blob_unref(NULL);
-}
-
 int main(void)
 {
 	grows_and_keeps();
@@ -124,6 +111,5 @@ int main(void)
 	has_a_cap();
 	consumes();
 	gives_memory_back();
-	blobs_are_shared();
 	return 0;
 }

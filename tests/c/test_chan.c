@@ -1,8 +1,8 @@
 /*
- * Messages over a socket: order, partial sends, streaming, aborts, ends, and
- * passed descriptors. Both ends are this process unless a test says otherwise:
- * what waits for the other end waits in vain, for a slice of time, which a
- * timer cuts short.
+ * Messages over a link: order, partial sends, streaming, aborts, ends, and
+ * passed descriptors; over a socket alone, and through shared memory. Both ends
+ * are this process unless a test says otherwise: what waits for the other end
+ * waits in vain, for a slice of time, which a timer cuts short.
  */
 #include "chan.h"
 
@@ -16,6 +16,7 @@
 #include "io.h"
 #include "test.h"
 
+static bool shares; /* memory */
 static struct chan from, to;
 
 static void on_timer(int signal)
@@ -41,13 +42,17 @@ static void set_up(void)
 			 sizeof(small)) == 0);
 	chan_init(&from, end[0]);
 	chan_init(&to, end[1]);
+	to.link.passing = LINK_RINGS; /* if there are to be any */
+	if (shares)
+		CHECK(link_share(&from.link) == 0);
 }
 
 static void tear_down(void)
 {
 	chan_release(&from);
 	chan_release(&to);
-	CHECK(from.fd == -1 && to.fd == -1);
+	CHECK(from.link.fd == -1 && to.link.fd == -1);
+	CHECK(!link_has_rings(&from.link) && !link_has_rings(&to.link));
 }
 
 static struct wire_head numbered(uint64_t first)
@@ -185,7 +190,7 @@ static void by_the_byte(void)
 		size_t here = i < WIRE_HEAD + WIRE_WORD;
 		CHECK(chan_head(&to, &h) == (here ? -EAGAIN : 0));
 		CHECK(!chan_whole(&to));
-		CHECK(io_send(from.fd, s->buf.bytes + i, 1) == 1);
+		CHECK(link_send(&from.link, s->buf.bytes + i, 1) == 1);
 		CHECK(chan_fill(&to) == 0);
 	}
 	CHECK(chan_head(&to, &h) == 0 && chan_whole(&to));
@@ -201,13 +206,13 @@ static void by_the_byte(void)
 	CHECK(wire_begin(&w, &b, &h) == 0);
 	CHECK(wire_put(&w, (unsigned char[]){byte_at(0, 9)}, 1) == 0);
 	wire_break(&w);
-	CHECK(io_send(from.fd, b.bytes, b.len) == (ssize_t)b.len);
+	CHECK(link_send(&from.link, b.bytes, b.len) == (ssize_t)b.len);
 	b.len = 0;
 	head(2);
 	CHECK(chan_buffered(&to) == 1 && !chan_whole(&to));
 	CHECK(wire_resume(&w) == 0);
 	wire_end(&w);
-	CHECK(io_send(from.fd, b.bytes, b.len) == (ssize_t)b.len);
+	CHECK(link_send(&from.link, b.bytes, b.len) == (ssize_t)b.len);
 	payload(1, 9);
 	nothing_left();
 	buf_release(&b);
@@ -425,7 +430,7 @@ static void between_processes(void)
 	CHECK(pid >= 0);
 	if (pid == 0) {
 		struct wire_head h = numbered(2);
-		io_close(&to.fd);
+		io_close(&to.link.fd);
 		CHECK(chan_queue(&from, blob) == 0);
 		CHECK(chan_begin(&from, &h) == 0);
 		for (size_t at = 0; at < N; at += sizeof(piece)) {
@@ -446,14 +451,16 @@ static void between_processes(void)
 		CHECK(rc == 0);
 		_exit(0);
 	}
-	io_close(&from.fd);
+	io_close(&from.link.fd);
 	static unsigned char got[N];
 	struct wire_head h;
 	for (int m = 1; m <= 3; m++) {
 		int rc;
 		while ((rc = chan_head(&to, &h)) == -EAGAIN) {
-			CHECK(io_wait(to.fd, POLLIN, 10000) == 1);
-			CHECK(chan_fill(&to) == 0);
+			CHECK(link_wait(&to.link, false, 10000) == 1);
+			int filled = chan_fill(&to);
+			/* A wake-up may be an old one. */
+			CHECK(filled == 0 || (shares && filled == -EAGAIN));
 		}
 		CHECK(rc == 0 && h.first == (m == 2 ? 2 : 1));
 		size_t n = m == 2 ? N : 300000, at = 0;
@@ -531,8 +538,8 @@ static void ends_early(void)
 	struct blob *s = new_blob(1, 100, 1);
 	for (size_t n = 0; n <= s->buf.len; n++) {
 		set_up();
-		CHECK(n == 0 || io_send(from.fd, s->buf.bytes, n) > 0);
-		io_close(&from.fd);
+		CHECK(n == 0 || link_send(&from.link, s->buf.bytes, n) > 0);
+		io_close(&from.link.fd);
 		struct wire_head h;
 		unsigned char got[200];
 		size_t at = 0;
@@ -560,7 +567,7 @@ static void peer_gone(void)
 {
 	CHECK(signal(SIGPIPE, SIG_DFL) != SIG_ERR);
 	set_up();
-	io_close(&to.fd);
+	io_close(&to.link.fd);
 	write_message(1, 2000000, 1);
 	CHECK(chan_flush(&from) == -EPIPE);
 	CHECK(chan_relieve(&from) == -EPIPE);
@@ -572,9 +579,27 @@ static void peer_gone(void)
 	CHECK(chan_fill(&from) == -EPIPE);
 	tear_down();
 	set_up();
-	io_close(&to.fd);
-	CHECK(chan_say_fd(&from, &h, 0) == -EPIPE);
+	io_close(&to.link.fd);
+	/* Descriptors travel without memory only. */
+	CHECK(chan_say_fd(&from, &h, 0) == (shares ? -EINVAL : -EPIPE));
 	CHECK(!chan_pending(&from));
+	tear_down();
+}
+
+/* Memory that is full does not say why; who waits for room is told. */
+static void peer_gone_later(void)
+{
+	set_up();
+	write_message(0, 10, 0);
+	head(0);
+	payload(10, 0);
+	io_close(&to.link.fd);
+	write_message(1, 2000000, 1);
+	int rc = chan_flush(&from);
+	CHECK(rc == -EPIPE || (shares && rc == -EAGAIN));
+	CHECK(chan_relieve(&from) == -EPIPE);
+	CHECK(chan_relieve(&from) == -EPIPE);
+	CHECK(chan_fill(&from) == -EPIPE);
 	tear_down();
 }
 
@@ -583,7 +608,7 @@ static void waits_a_slice(void)
 {
 	set_up();
 	struct blob *s = new_blob(1, 100, 1);
-	CHECK(io_send(from.fd, s->buf.bytes, 90) == 90);
+	CHECK(link_send(&from.link, s->buf.bytes, 90) == 90);
 	CHECK(chan_fill(&to) == 0);
 	head(1);
 	unsigned char got[100];
@@ -592,7 +617,7 @@ static void waits_a_slice(void)
 	CHECK(chan_pull(&to, got, 100, &at) == -EAGAIN && at == 50);
 	CHECK(test_now() - t > 0.09 && test_now() - t < 5);
 	CHECK(chan_finish(&to) == -EAGAIN);
-	CHECK(io_send(from.fd, s->buf.bytes + 90, 50) == 50);
+	CHECK(link_send(&from.link, s->buf.bytes + 90, 50) == 50);
 	CHECK(chan_pull(&to, got, 100, &at) == 0 && at == 100);
 	check_bytes(got, 0, 100, 1);
 	CHECK(chan_finish(&to) == 0);
@@ -614,7 +639,7 @@ static int pipe_to(int *in)
 static void passes_descriptors(void)
 {
 	set_up();
-	to.receives = true;
+	to.link.passing = LINK_ONE;
 	int before = test_descriptors(getpid());
 	int in[3];
 	/* A plain message before each; one that carries a descriptor is never
@@ -657,7 +682,7 @@ static void passes_descriptors(void)
 	/* Nobody takes it, or is meant to: it must not stay open. */
 	for (int i = 0; i < 3; i++) {
 		int out = pipe_to(&in[i]);
-		to.receives = i < 2;
+		to.link.passing = i < 2 ? LINK_ONE : LINK_NOTHING;
 		CHECK(chan_say_fd(&from, &h, out) == 0);
 		CHECK(close(out) == 0);
 		head(4);
@@ -674,9 +699,108 @@ static void passes_descriptors(void)
 	tear_down();
 }
 
-int main(void)
+/* ---- descriptors with memory ---- */
+
+/* A message with as many copies of one descriptor. */
+static struct blob *blob_with(uint64_t first, int fd, size_t n)
 {
-	int before = test_descriptors(getpid());
+	struct blob *s = new_blob(first, 10, first);
+	for (size_t i = 0; i < n; i++) {
+		int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		CHECK(copy >= 0 && blob_attach(s, copy) == 0);
+	}
+	return s;
+}
+
+static bool is_any(int fd, const void *of)
+{
+	(void)of;
+	return fd >= 0;
+}
+
+/* They are there when their message is, in order, however small it is; and the
+ * last owner closes them. */
+static void blobs_with_descriptors(void)
+{
+	int in, out = pipe_to(&in);
+	set_up();
+	struct blob *s = blob_with(1, out, 2);
+	CHECK(close(out) == 0);
+	for (uint64_t i = 0; i < 3; i++) {
+		CHECK(chan_queue(&from, s) == 0);
+		write_message(2, 10, 2);
+	}
+	CHECK(s->refs == 4 && chan_passes(&from));
+	for (uint64_t i = 0; i < 3; i++) {
+		head(1);
+		payload(10, 1);
+		for (int k = 0; k < 2; k++) {
+			int fd = link_claim(&to.link, is_any, NULL);
+			CHECK(fd >= 0 && write(fd, "x", 1) == 1);
+			CHECK(close(fd) == 0);
+		}
+		head(2);
+		payload(10, 2);
+	}
+	nothing_left();
+	CHECK(!chan_passes(&from) && s->refs == 1);
+	CHECK(link_claim(&to.link, is_any, NULL) == -ENOENT);
+	char some[10];
+	CHECK(read(in, some, 10) == 6 && io_wait(in, POLLIN, 0) == 0);
+	blob_unref(s);
+	CHECK(read(in, some, 10) == 0 && close(in) == 0);
+	tear_down();
+}
+
+/* More than the socket holds: not a byte of the message comes before them. */
+static void passes_when_there_is_room(void)
+{
+	enum { N = 500 };
+	struct wire_head h;
+	set_up();
+	struct blob *s = blob_with(1, 0, N);
+	write_message(0, 10, 0);
+	CHECK(chan_queue(&from, s) == 0);
+	CHECK(chan_flush(&from) == -EAGAIN && chan_passes(&from));
+	CHECK(from.queue_passed > 0 && from.queue_passed < N);
+	head(0);
+	payload(10, 0);
+	size_t passed = from.queue_passed;
+	CHECK(chan_flush(&from) == -EAGAIN || !chan_passes(&from));
+	while (chan_passes(&from)) {
+		CHECK(chan_head(&to, &h) == -EAGAIN);
+		CHECK(chan_fill(&to) == -EAGAIN); /* takes them in */
+		int rc = chan_flush(&from);
+		CHECK(rc == 0 || rc == -EAGAIN);
+		CHECK(rc == 0 || from.queue_passed > passed);
+		passed = from.queue_passed;
+	}
+	head(1);
+	payload(10, 1);
+	nothing_left();
+	blob_unref(s);
+	tear_down();
+}
+
+/* Who waits for the socket sleeps. */
+static void waits_to_pass(void)
+{
+	set_up();
+	struct blob *s = blob_with(1, 0, 500);
+	CHECK(chan_queue(&from, s) == 0);
+	double t = test_now();
+	int times = 0;
+	while (test_now() - t < 0.25) {
+		CHECK(chan_relieve(&from) == -EAGAIN); /* nobody reads */
+		times++;
+	}
+	CHECK(times < 20);
+	blob_unref(s);
+	tear_down();
+}
+
+static void over_any_link(void)
+{
 	said();
 	by_the_byte();
 	taken_back();
@@ -688,8 +812,20 @@ int main(void)
 	aborted();
 	ends_early();
 	peer_gone();
+	peer_gone_later();
 	waits_a_slice();
+}
+
+int main(void)
+{
+	int before = test_descriptors(getpid());
+	over_any_link();
 	passes_descriptors();
+	shares = true;
+	over_any_link();
+	blobs_with_descriptors();
+	passes_when_there_is_room();
+	waits_to_pass();
 	CHECK(test_descriptors(getpid()) == before);
 	return 0;
 }

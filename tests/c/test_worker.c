@@ -65,7 +65,7 @@ static void owns_its_channel(void)
 {
 	struct worker w;
 	worker_init(&w);
-	CHECK(w.state == WORKER_NONE && w.chan.fd == -1 && w.id == 0);
+	CHECK(w.state == WORKER_NONE && w.chan.link.fd == -1 && w.id == 0);
 	worker_release(&w); /* of nothing */
 	int end[2];
 	CHECK(io_pair(end) == 0);
@@ -79,7 +79,7 @@ static void owns_its_channel(void)
 	CHECK(fcntl(end[0], F_GETFD) < 0);
 	char c;
 	CHECK(io_recv(end[1], &c, 1) == -EPIPE);
-	CHECK(w.state == WORKER_NONE && w.chan.fd == -1);
+	CHECK(w.state == WORKER_NONE && w.chan.link.fd == -1);
 	CHECK(w.id == 0 && w.count == 0);
 	io_close(&end[1]);
 }

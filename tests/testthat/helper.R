@@ -5,6 +5,11 @@
 # the forks of some tests at the end and says so.
 Sys.setenv(PROCESSX_NOTIFY_OLD_SIGCHLD = "true")
 
+# The suite can be run over either.
+if (nzchar(Sys.getenv("POOL_TEST_TRANSPORT"))) {
+  options(pool.transport = Sys.getenv("POOL_TEST_TRANSPORT"))
+}
+
 # A new pool for the calling test: nothing a test before it did can matter.
 local_pool <- function(n = 2, ..., env = parent.frame()) {
   withr::defer(suppressMessages(delete_pool()), envir = env)
