@@ -93,6 +93,7 @@ static int accept_rings(struct link *l)
 		shm_release(&memory);
 		return rc;
 	}
+	io_close(&memory.fd); /* it is mapped */
 	l->memory = memory;
 	l->announced = true;
 	set_rings(l, true);
@@ -114,8 +115,11 @@ static int announce(struct link *l)
 	if (l->announced)
 		return 0;
 	ssize_t k = io_send_fd(l->fd, &byte, 1, l->memory.fd);
-	l->announced = k > 0;
-	return k < 0 ? (int)k : 0;
+	if (k < 0)
+		return (int)k;
+	l->announced = true;
+	io_close(&l->memory.fd); /* it is mapped */
+	return 0;
 }
 
 ssize_t link_send(struct link *l, const void *bytes, size_t n)

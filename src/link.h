@@ -19,7 +19,8 @@
 enum link_passing {
 	LINK_NOTHING, /* no descriptor is expected */
 	LINK_ONE,     /* one with a message; see link_take() */
-	LINK_RINGS,   /* at first the rings' memory, if there are to be any */
+	LINK_RINGS, /* at first the rings' memory, if there are to be any; until
+		       something has come nothing may be sent */
 };
 
 enum { LINK_ARRIVED = 512 }; /* descriptors that may wait to be asked for */
@@ -43,7 +44,7 @@ void link_release(struct link *l);
 int link_share(struct link *l);
 
 /* What can be sent or received without waiting: a count, or -errno (-EAGAIN;
- * -EPIPE). */
+ * -EPIPE). With rings the end shows when receiving, and when waiting. */
 ssize_t link_send(struct link *l, const void *bytes, size_t n);
 ssize_t link_recv(struct link *l, void *bytes, size_t n);
 
@@ -75,8 +76,8 @@ void link_sleeps(struct link *l, bool to_send, bool sleeps);
 /* Waits until a descriptor can be passed, as link_wait(). */
 int link_wait_pass(struct link *l, int ms);
 
-/* Waits until something can be received, or sent: 1; 0 after `ms`
- * milliseconds; -EINTR. */
+/* Waits until something may be there to be received, or room to send: 1; 0
+ * after `ms` milliseconds; -EINTR; -EPIPE. */
 int link_wait(struct link *l, bool to_send, int ms);
 
 #endif

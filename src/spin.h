@@ -33,7 +33,8 @@ struct spin_look {
 void spin_init(struct spin *s);
 
 /* As poll(), and -errno; 0 also where `look`, unless that is NULL, finds
- * something. `may`: is there a core to stay awake on? */
+ * something: then descriptors are asked once a millisecond. `may`: is there a
+ * core to stay awake on? */
 int spin_poll(struct spin *s, struct pollfd *fds, nfds_t n, int ms, bool may,
 	      const struct spin_look *look);
 

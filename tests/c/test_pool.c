@@ -1016,7 +1016,7 @@ static void no_leaks(void)
 	int of_template = test_descriptors(p.template);
 	long of_worker = ask_number(&p, 0, "descriptors");
 	/* Its channel, in place of socket, pidfd and signalfd. */
-	CHECK(of_worker == of_template - 2 + shares);
+	CHECK(of_worker == of_template - 2);
 	for (int i = 0; i < ROUNDS; i++) {
 		CHECK(pool_restart(&p, N) == 0);
 		if (i % 4 == 0) /* not every time before the next one */
