@@ -90,11 +90,20 @@ doc-check: install $(BUILD)/stamps/deps-doc
 check: $(BUILD)/stamps/deps-test $(BUILD)/stamps/deps-check
 	tools/check.sh $(BUILD)
 
-# make bench         the benchmarks, beside the peers that install here
-bench: install $(BUILD)/stamps/deps-bench
-	for script in $(filter-out %/common.R,$(wildcard bench/*.R)); do \
-	  printf '== %s\n' "$$script"; Rscript "$$script"; \
-	done
+# make bench         the benchmarks, beside the peers that install here: bench/README.md
+# ROUNDS=n: so many rounds of each, instead of its own number.
+BENCHMARKS := startup overhead throughput transfer memory tail workers
+bench: install $(BUILD)/stamps/deps-bench $(BUILD)/bench/limits
+	export BENCH_OUT=$(CURDIR)/$(BUILD)/bench; \
+	for name in $(BENCHMARKS); do \
+	  printf '== %s\n' "$$name"; Rscript "bench/$$name.R" $(ROUNDS); \
+	done; \
+	Rscript bench/report.R
+
+# The machine's own figures; where this does not compile they have no rows.
+$(BUILD)/bench/limits: bench/limits.c | $(BUILD)/stamps/deps-package
+	mkdir -p $(@D)
+	gcc -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Wconversion -o $@ $< || true
 
 # make clean         remove build/
 clean:

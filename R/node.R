@@ -99,6 +99,7 @@ node_work <- function() {
 node_recover <- function(e) {
   switch(node$doing,
     call = { # all elements of the call
+      .Call(C_node_unread)
       node$call <- list(unreadable = e)
       node$doing <- ""
     },

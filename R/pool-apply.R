@@ -11,7 +11,11 @@
 #' [parallel::clusterEvalQ()] and [parallel::clusterExport()].
 #'
 #' The function and its constant arguments travel once to every node that takes
-#' part; elements follow in ranges whose size adapts to the time they take. An
+#' part; elements follow in ranges whose size adapts to the time they take.
+#' Vectors of a mebibyte or more (numbers, logicals, complex numbers, raws), also
+#' in lists and data frames, are shared: nodes and session map the same memory
+#' until one of them writes to it. Elements that share a reference (an
+#' environment) may share it on a node too, as in a chunk of `parallel`. An
 #' error in one element does not keep the others from being run. Warnings and
 #' messages are signalled again in the session; output goes where `outfile` of
 #' [init_pool()] says. An element whose node dies is run again on another, up to

@@ -12,7 +12,12 @@ the$handle <- NULL # external pointer to the pool, or NULL
 
 .onUnload <- function(libpath) {
   delete_quietly()
-  library.dynam.unload("pool", libpath)
+  # Large vectors live on, and with them finalizers that are in the library: it
+  # is left loaded while there are any.
+  if (!.Call(C_vector_mapped)) {
+    gc() # what was deleted has one too
+    library.dynam.unload("pool", libpath)
+  }
 }
 
 #' A pool of background R processes

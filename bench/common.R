@@ -1,4 +1,4 @@
-# What the benchmarks share: a clock, rounds that take turns, goals, peers.
+# What the benchmarks share: a clock, rounds that take turns, tables, goals.
 #
 # Times of a machine that others use too mean nothing by themselves, so
 # everything is measured in rounds in which each candidate has its turn, in an
@@ -11,6 +11,24 @@ suppressPackageStartupMessages({
   library(parallel)
   library(pool)
 })
+
+# ---- Where things are --------------------------------------------------------
+
+# Where this script is, to be run again in a fresh R.
+this_script <- function() {
+  argument <- grep("^--file=", commandArgs(FALSE), value = TRUE)
+  normalizePath(sub("^--file=", "", argument[1L]))
+}
+
+beside <- function(name) file.path(dirname(this_script()), name)
+
+# Each script leaves what it found here, for report.R.
+results_dir <- Sys.getenv("BENCH_OUT", beside("../build/bench"))
+
+rounds_asked <- function(default) {
+  arguments <- commandArgs(TRUE)
+  if (length(arguments) > 0L) as.integer(arguments[1L]) else default
+}
 
 # ---- The clock ---------------------------------------------------------------
 
@@ -42,36 +60,42 @@ for (i in 1:3) {
 
 # ---- Rounds ------------------------------------------------------------------
 
+is_pool <- function(names) startsWith(names, "pool")
+
 # candidates: a named list of functions, each of which does its work once and
 # returns seconds, or a vector of several measures. An array of
-# rounds x candidates, or rounds x candidates x measures; NA where a peer failed.
-take_turns <- function(candidates, rounds) {
-  turns <- lapply(seq_len(rounds), function(round) {
-    values <- candidates # for the names
-    for (name in sample(names(candidates))) {
-      values[[name]] <- turn(name, candidates[[name]])
+# rounds x candidates, or rounds x candidates x measures; NA where a peer failed
+# or had no turn: after so many seconds of `patience` it has no more.
+# With `warm` there is a round before the first, for what is loaded and compiled
+# once. It counts for a peer that has no other.
+take_turns <- function(candidates, rounds, warm = TRUE, patience = 2) {
+  candidates <- Filter(Negate(is.null), candidates)
+  names <- names(candidates)
+  spent <- setNames(numeric(length(names)), names)
+  turns <- list()
+  for (round in c(if (warm) 0L, seq_len(rounds))) {
+    for (name in sample(names[spent < patience | is_pool(names)])) {
+      begin <- now()
+      turns[[length(turns) + 1L]] <- list(round, name, turn(name, candidates[[name]]))
+      spent[[name]] <- spent[[name]] + now() - begin
     }
-    values
-  })
-  measures <- turns[[1L]][[1L]]
+  }
+  found <- lapply(turns, `[[`, 3L)
+  measures <- found[[which.max(lengths(found))]] # a failed one has only one NA
   values <- array(NA_real_,
-    c(rounds, length(candidates), length(measures)),
-    list(NULL, names(candidates), names(measures))
+    c(rounds, length(names), length(measures)), list(NULL, names, names(measures))
   )
-  for (round in seq_len(rounds)) {
-    for (name in names(candidates)) {
-      values[round, name, ] <- turns[[round]][[name]]
-    }
+  for (turn in turns) {
+    values[max(turn[[1L]], 1L), turn[[2L]], ] <- turn[[3L]]
   }
-  if (length(measures) > 1L) {
-    return(values)
-  }
-  matrix(values, rounds, dimnames = list(NULL, names(candidates)))
+  if (length(measures) > 1L) values else array(values, dim(values)[1:2], dimnames(values)[1:2])
 }
 
-# One candidate's turn. A peer may fail; what is compared must not.
+# One candidate's turn, without the garbage of the others. A peer may fail; the
+# pool must not.
 turn <- function(name, candidate) {
-  if (!grepl("mirai|callr|future|clustermq", name)) {
+  gc(FALSE)
+  if (is_pool(name)) {
     return(candidate())
   }
   tryCatch(candidate(), error = function(e) {
@@ -90,22 +114,53 @@ ratio <- function(times, slow, quick) {
   median(times[, slow] / times[, quick], na.rm = TRUE)
 }
 
-# ---- Peers -------------------------------------------------------------------
+# ---- Candidates --------------------------------------------------------------
 
-# A peer that is not installed, or does not start here, has no row.
+# A peer that is not installed has no row.
 installed <- function(...) {
   all(vapply(c(...), requireNamespace, NA, quietly = TRUE))
 }
 
+once <- function(call, answer) {
+  force(call)
+  function() seconds(call(), answer)
+}
+
+# Makes as many calls in its turn as take a twentieth of a second, and gives
+# seconds a call.
+repeated <- function(call, answer) {
+  force(call)
+  function() {
+    first <- seconds(call(), answer)
+    times <- as.integer(max(2, min(500, 0.05 / first)))
+    seconds(for (i in seq_len(times)) call()) / times
+  }
+}
+
+# A figure that limits.c measures, in seconds; NULL where it cannot be compiled.
+in_c <- function(which, figure = which) {
+  program <- file.path(results_dir, "limits")
+  if (!file.exists(program)) {
+    return(NULL)
+  }
+  function() {
+    lines <- system2(program, which, stdout = TRUE)
+    fields <- strsplit(lines, " ", fixed = TRUE)
+    names(fields) <- vapply(fields, `[[`, "", 1L)
+    units <- c(us = 1e-6, ms = 1e-3)
+    found <- fields[[figure]]
+    if (is.null(found)) NA_real_ else as.numeric(found[2L]) * units[[found[3L]]]
+  }
+}
+
 # ---- What comes out ----------------------------------------------------------
 
-decimals <- function(x, digits) {
-  digits <- ifelse(is.na(x), 0L, as.integer(digits))
-  ifelse(is.na(x), "-", sprintf("%.*f", digits, x))
+# Three figures, or all before the point.
+figures <- function(x) {
+  known <- is.finite(x)
+  digits <- ifelse(known & x != 0, pmax(0, 2 - floor(log10(abs(x)))), 0)
+  ifelse(known, sprintf("%.*f", as.integer(digits), x), "-")
 }
-milliseconds <- function(s) decimals(1e3 * s, ifelse(s < 0.01, 2, 1))
-microseconds <- function(s) decimals(1e6 * s, 0)
-times_as <- function(x) decimals(x, ifelse(x < 10, 2, 1))
 
 # A table of columns of text, the first one left, the others right.
 show_table <- function(columns) {
@@ -121,34 +176,102 @@ show_table <- function(columns) {
   }
 }
 
-# A goal is met or missed; neither ends a benchmark.
-goal <- function(what, value, least = NULL, most = NULL, unit = "") {
+results <- new.env()
+results$rows <- results$goals <- NULL
+results$notes <- character()
+
+# One row of the comparison: what every candidate took, and how many times what
+# the pool did. Shown, and kept for the report.
+add_row <- function(title, values, ratios, unit, rounds) {
+  cat(sprintf("%s, median of %d\n\n", title, rounds))
+  columns <- list(names(values), figures(values), figures(ratios))
+  show_table(setNames(columns, c(" ", unit, "x pool")))
+  cat("\n")
+  results$rows <- rbind(results$rows, data.frame(
+    title = title, candidate = names(values), value = unname(values), unit = unit,
+    ratio = unname(ratios), rounds = rounds
+  ))
+}
+
+# What a reader of the last row should know.
+note <- function(...) {
+  title <- results$rows$title[nrow(results$rows)]
+  results$notes <- c(results$notes, setNames(paste0(...), title))
+  cat(strwrap(paste0(...), width = 80L), "", sep = "\n")
+}
+
+scales <- c(microseconds = 1e6, ms = 1e3, s = 1)
+
+# The candidates take turns, the first of them is the pool; the times, with the
+# row's title, for goal_time().
+measure <- function(title, candidates, rounds, unit = "ms") {
+  add_times(title, take_turns(candidates, rounds), rounds, unit)
+}
+
+add_times <- function(title, times, rounds, unit = "ms") {
+  times <- times[, !apply(is.na(times), 2L, all), drop = FALSE]
+  by <- vapply(colnames(times), function(name) ratio(times, name, colnames(times)[1L]), 0)
+  add_row(title, scales[[unit]] * medians(times), by, unit, rounds)
+  invisible(structure(times, title = title))
+}
+
+# A goal is met or missed; neither ends a benchmark. `candidate` and `at`: whose
+# ratio to the pool's time must be right of what, in the figure.
+goal <- function(what, value, least = NULL, most = NULL, unit = "",
+                 title = NA, candidate = NA, at = NA) {
   met <- if (is.null(most)) value >= least else value <= most
   bound <- if (is.null(most)) paste("at least", least) else paste("at most", most)
-  cat(sprintf(
-    "%-7s %s: %s%s (goal: %s%s)\n", if (met) "met" else "MISSED", what,
-    times_as(value), unit, bound, unit
+  verdict <- if (is.na(met)) "?" else if (met) "met" else "MISSED"
+  cat(sprintf("%-7s %s: %s%s (goal: %s%s)\n", verdict, what, figures(value), unit, bound, unit))
+  results$goals <- rbind(results$goals, data.frame(
+    what = what, value = paste0(figures(value), unit), bound = paste0(bound, unit),
+    verdict = verdict, title = title, candidate = candidate, at = at
   ))
+}
+
+# The pool takes at most `most` of what another candidate of the row does.
+goal_time <- function(times, candidate, most) {
+  if (candidate %in% colnames(times)) {
+    title <- attr(times, "title")
+    goal(sprintf("%s: pool / %s", title, candidate),
+      ratio(times, colnames(times)[1L], candidate),
+      most = most, title = title, candidate = candidate, at = 1 / most
+    )
+  }
+}
+
+# The pool is faster than every peer: than the fastest of them, that is.
+goal_fastest <- function(times) {
+  peers <- grep("^(C|bound|serial): ", colnames(times)[-1L], value = TRUE, invert = TRUE)
+  by <- vapply(peers, function(name) ratio(times, name, colnames(times)[1L]), 0)
+  goal_time(times, names(which.min(by)), 1)
 }
 
 # The machine, as far as figures depend on it. The load tells whether it was
 # quiet: above half, ratios still travel, absolutes do not.
 describe_machine <- function() {
-  load <- if (file.exists("/proc/loadavg")) {
-    strsplit(readLines("/proc/loadavg"), " ", fixed = TRUE)[[1L]][1L]
-  } else {
-    "?"
+  first_of <- function(file, pattern) {
+    lines <- if (file.exists(file)) readLines(file)
+    sub(".*:[[:space:]]*", "", grep(pattern, lines, value = TRUE)[1L])
   }
-  cat(sprintf(
-    "%s, %d cores, load %s, pool %s\n\n", R.version.string, detectCores(),
-    load, packageVersion("pool")
-  ))
+  load <- if (file.exists("/proc/loadavg")) scan("/proc/loadavg", "", quiet = TRUE)[1L]
+  memory <- as.numeric(gsub("[^0-9]", "", first_of("/proc/meminfo", "^MemTotal:"))) / 1024^2
+  system <- paste(Sys.info()[c("sysname", "release")], collapse = " ")
+  results$machine <- c(
+    R = as.character(getRversion()),
+    system = sub("^([^ ]* [0-9]+[.][0-9]+).*", "\\1", system),
+    processor = first_of("/proc/cpuinfo", "^model name"),
+    cores = detectCores(), "memory (GB)" = round(memory), load = load,
+    pool = as.character(packageVersion("pool"))
+  )
+  cat(paste(names(results$machine), results$machine, collapse = ", "), "\n\n")
 }
 
-# Where this script is, to be run again in a fresh R.
-this_script <- function() {
-  argument <- grep("^--file=", commandArgs(FALSE), value = TRUE)
-  normalizePath(sub("^--file=", "", argument[1L]))
+# At the end of each script.
+save_results <- function() {
+  dir.create(results_dir, recursive = TRUE, showWarnings = FALSE)
+  name <- sub("[.]R$", ".rds", basename(this_script()))
+  saveRDS(as.list(results), file.path(results_dir, name))
 }
 
 # This script in a fresh R, with arguments: the numbers that it prints last.

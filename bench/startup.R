@@ -9,6 +9,7 @@
 source(file.path(dirname(sub("^--file=", "", grep("^--file=", commandArgs(FALSE),
   value = TRUE
 )[1L])), "common.R"))
+source(beside("proc.R"))
 
 nodes <- 10L
 calls <- 20L # trivial ones, before memory is measured
@@ -31,7 +32,7 @@ candidates <- list(
   "parallel PSOCK" = function() cluster("PSOCK"),
   "parallel FORK" = function() cluster("FORK"),
   # The least that any pool of forks can take: children that leave at once.
-  "ten bare forks" = function() {
+  "bound: ten bare forks" = function() {
     fork <- utils::getFromNamespace("mcfork", "parallel")
     leave <- utils::getFromNamespace("mcexit", "parallel")
     list(
@@ -43,8 +44,7 @@ candidates <- list(
         }
         NULL
       },
-      call = function() NULL,
-      end = function() NULL
+      call = function() NULL
     )
   },
   mirai = function() {
@@ -82,7 +82,7 @@ candidates <- list(
       end = function() for (s in sessions) s$close()
     )
   },
-  "future multisession" = function() {
+  future = function() {
     options(parallelly.maxWorkers.localhost = c(Inf, Inf))
     on_each <- function(f) {
       future.apply::future_lapply(seq_len(nodes), f, future.chunk.size = 1)
@@ -134,31 +134,10 @@ cluster <- function(type) {
 
 needs <- list(
   mirai = "mirai", callr = "callr",
-  "future multisession" = c("future", "future.apply"), clustermq = "clustermq"
+  future = c("future", "future.apply"), clustermq = "clustermq"
 )
 
 # ---- One start, in a fresh session -------------------------------------------
-
-# Megabytes that are a process's own: neither shared with another nor clean.
-private_dirty <- function(pid) {
-  path <- file.path("/proc", pid, "smaps_rollup")
-  if (length(pid) == 0L || !all(file.exists(path))) {
-    return(NA)
-  }
-  sum(vapply(path, function(file) {
-    line <- grep("^Private_Dirty:", readLines(file), value = TRUE)
-    as.numeric(gsub("[^0-9]", "", line)) / 1024
-  }, 0))
-}
-
-parent_of <- function(pid) {
-  status <- file.path("/proc", pid, "status")
-  if (!file.exists(status)) {
-    return(NULL)
-  }
-  line <- grep("^PPid:", readLines(status), value = TRUE)
-  as.integer(sub("^PPid:\t", "", line))
-}
 
 measures <- c("start", "again", "end", "private", "template")
 
@@ -188,7 +167,9 @@ measure_one <- function(name) {
   if (name == "pool") {
     values[["template"]] <- private_dirty(parent_of(pids[1L]))
   }
-  values[["end"]] <- seconds(candidate$end())
+  if (!is.null(candidate$end)) {
+    values[["end"]] <- seconds(candidate$end())
+  }
   if (name == "clustermq") {
     Sys.sleep(2) # it complains at its end of workers that are still leaving
   }
@@ -204,45 +185,45 @@ main <- function(rounds) {
   starters <- lapply(setNames(nm = present), function(name) {
     function() setNames(run_afresh("--one", shQuote(name)), measures)
   })
-  times <- take_turns(starters, rounds)
-  median_of <- function(measure) {
-    vapply(present, function(name) median(times[, name, measure], na.rm = TRUE), 0)
+  found <- take_turns(starters, rounds, warm = FALSE, patience = Inf)
+  times <- function(measure) array(found[, , measure], dim(found)[1:2], dimnames(found)[1:2])
+  row <- function(title, measure, scale, unit) {
+    values <- times(measure)
+    values <- values[, !apply(is.na(values), 2L, all), drop = FALSE]
+    by <- vapply(colnames(values), function(name) ratio(values, name, "pool"), 0)
+    add_row(title, scale * medians(values), by, unit, rounds)
   }
-  by <- function(name, measure) {
-    median(times[, name, measure] / times[, "pool", measure], na.rm = TRUE)
+  least <- function(title, measure, candidate, bound) {
+    goal(sprintf("%s: %s / pool", title, candidate), ratio(times(measure), candidate, "pool"),
+      least = bound, title = title, candidate = candidate, at = bound
+    )
   }
 
-  cat(nodes, " nodes, medians of ", rounds, " fresh sessions each\n\n", sep = "")
-  show_table(list(
-    " " = present,
-    "to first answers (ms)" = milliseconds(median_of("start")),
-    "x pool" = times_as(vapply(present, by, 0, "start")),
-    "to end (ms)" = milliseconds(median_of("end")),
-    "private memory (MB)" = times_as(median_of("private")),
-    "x pool's" = times_as(vapply(present, by, 0, "private"))
-  ))
+  start <- sprintf("%d nodes, to the first answer of all", nodes)
+  row(start, "start", 1e3, "ms")
+  least(start, "start", "parallel PSOCK", 30)
+  least(start, "start", "parallel FORK", 4)
+  forks <- "bound: ten bare forks"
   cat(sprintf(
-    "\nThe pool's template, one more process: %s MB.\n\n",
-    times_as(median(times[, "pool", "template"]))
+    "        (parallel FORK / %s: %s)\n", forks,
+    figures(ratio(times("start"), "parallel FORK", forks))
   ))
-
-  goal("start, PSOCK / pool", by("parallel PSOCK", "start"), least = 30)
-  goal("start, FORK / pool", by("parallel FORK", "start"), least = 4)
-  forks <- "ten bare forks"
-  cat(sprintf(
-    "        (FORK / %s, a bound for any pool of forks: %s)\n", forks,
-    times_as(median(times[, "parallel FORK", "start"] / times[, forks, "start"]))
-  ))
-  goal("second init_pool() and a call on all nodes",
-    1e3 * median_of("again")[["pool"]],
+  goal("second init_pool() and a call on all nodes", 1e3 * median(times("again")[, "pool"]),
     most = 30, unit = " ms"
   )
-  goal("private memory, PSOCK / pool", by("parallel PSOCK", "private"), least = 15)
+  cat("\n")
+  row(sprintf("%d nodes, to end them", nodes), "end", 1e3, "ms")
+  memory <- sprintf("%d nodes, their private memory", nodes)
+  row(memory, "private", 1, "MB")
+  template <- median(times("template")[, "pool"])
+  note("The pool's template, one more process: ", figures(template), " MB.")
+  least(memory, "private", "parallel PSOCK", 15)
+  save_results()
 }
 
 arguments <- commandArgs(TRUE)
 if (identical(arguments[1L], "--one")) {
   cat(measure_one(arguments[2L]), "\n")
 } else {
-  main(if (length(arguments) > 0L) as.integer(arguments[1L]) else 7L)
+  main(rounds_asked(3L))
 }

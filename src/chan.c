@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/types.h>
 
+#include "io.h"
+
 enum {
 	COPY_BELOW = 32 << 10, /* a blob this small is copied, to save a send */
 	FILL = 64 << 10,       /* bytes asked of the socket at a time */
@@ -36,6 +38,7 @@ void chan_release(struct chan *c)
 	while (c->queued > 0)
 		drop_first(c);
 	free(c->queue);
+	blob_unref(c->with);
 	buf_release(&c->out);
 	buf_release(&c->in);
 	link_release(&c->link);
@@ -44,10 +47,60 @@ void chan_release(struct chan *c)
 
 /* ---- writing ---- */
 
+void chan_detach(struct chan *c)
+{
+	blob_unref(c->with);
+	c->with = NULL;
+}
+
 int chan_begin(struct chan *c, const struct wire_head *h)
 {
+	chan_detach(c);
 	int rc = chan_give_up(c); /* of a message some error left behind */
 	return rc < 0 ? rc : wire_begin(&c->writing, &c->out, h);
+}
+
+/* Nothing that is queued has descriptors still to be passed before. */
+size_t chan_credit(struct chan *c)
+{
+	size_t credit = link_open(&c->link) ? link_credit(&c->link) : 0;
+	for (size_t i = 0; i < c->queued; i++)
+		if (c->queue[i]->n_fds > 0)
+			return 0;
+	return credit < WIRE_MOST_PASSED ? credit : WIRE_MOST_PASSED;
+}
+
+int chan_attach(struct chan *c, int fd)
+{
+	if (!c->with)
+		c->with = blob_new();
+	int rc = c->with ? blob_attach(c->with, fd) : -ENOMEM;
+	if (rc < 0)
+		io_close(&fd);
+	return rc;
+}
+
+/* Where not all can be passed, those that were go with an empty message, given
+ * up. */
+int chan_begin_with(struct chan *c, const struct wire_head *h)
+{
+	struct wire_head head = *h;
+	size_t n = 0, all = c->with ? c->with->n_fds : 0;
+	int rc = chan_give_up(c);
+	if (rc == 0)
+		rc = buf_reserve(&c->out, WIRE_HEAD + WIRE_WORD);
+	while (rc == 0 && n < all &&
+	       (rc = link_pass(&c->link, c->with->fds[n])) == 0)
+		n++;
+	head.flags = (uint16_t)(head.flags + n * WIRE_PASSED);
+	if (n > 0 || rc == 0) {
+		int begun = wire_begin(&c->writing, &c->out, &head);
+		rc = rc < 0 ? rc : begun;
+	}
+	if (rc < 0 && c->writing.open)
+		(void)chan_give_up(c); /* there is room for that */
+	chan_detach(c);
+	return rc;
 }
 
 int chan_put(struct chan *c, const void *bytes, size_t n)
@@ -164,9 +217,13 @@ static int pass_all(struct chan *c, const struct blob *message)
 	return rc;
 }
 
-bool chan_passes(const struct chan *c)
+enum link_wants chan_wants(const struct chan *c)
 {
-	return c->queued > 0 && c->queue_passed < c->queue[0]->n_fds;
+	if (!chan_pending(c))
+		return LINK_NONE;
+	return c->queued > 0 && c->queue_passed < c->queue[0]->n_fds
+		       ? LINK_PASS
+		       : LINK_ROOM;
 }
 
 static int flush_now(struct chan *c)
@@ -206,8 +263,7 @@ int chan_relieve(struct chan *c)
 		wire_break(&c->writing);
 	int rc = flush_now(c);
 	if (rc == -EAGAIN) {
-		rc = chan_passes(c) ? link_wait_pass(&c->link, CHAN_SLICE)
-				    : link_wait(&c->link, true, CHAN_SLICE);
+		rc = link_wait(&c->link, chan_wants(c), CHAN_SLICE);
 		return rc < 0 && rc != -EINTR ? rc : -EAGAIN;
 	}
 	if (rc < 0 || !c->writing.open)
@@ -312,7 +368,7 @@ static int more(struct chan *c)
 	int rc = chan_fill(c);
 	if (rc != -EAGAIN)
 		return rc;
-	rc = link_wait(&c->link, false, CHAN_SLICE);
+	rc = link_wait(&c->link, LINK_NONE, CHAN_SLICE);
 	if (rc < 0)
 		return rc == -EINTR ? -EAGAIN : rc;
 	return rc == 0 ? -EAGAIN : chan_fill(c);
@@ -373,6 +429,7 @@ int chan_finish(struct chan *c)
 		c->left -= k;
 		if (c->left == 0 && c->last) {
 			c->has_head = false;
+			link_done(&c->link, wire_passed(&c->head));
 			break;
 		}
 		int rc = c->left > 0 ? -EAGAIN : next_fragment(c);

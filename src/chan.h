@@ -35,6 +35,7 @@ struct chan {
 	size_t queue_at;	    /* sent of the first */
 	size_t queue_passed;	    /* descriptors passed of the first */
 	struct wire_writer writing; /* the open message */
+	struct blob *with;	    /* descriptors for the next one */
 
 	struct buf in; /* received bytes */
 	size_t in_at;  /* consumed of them */
@@ -53,6 +54,17 @@ int chan_put(struct chan *c, const void *bytes, size_t n);
 void chan_end(struct chan *c);
 int chan_give_up(struct chan *c);
 
+/* May descriptors go with the next message? How many? */
+size_t chan_credit(struct chan *c);
+
+/* One of those; taken over. */
+int chan_attach(struct chan *c, int fd);
+void chan_detach(struct chan *c); /* none of them */
+
+/* As chan_begin(), with what is attached, which chan_begin() would drop.
+ * -EAGAIN: it cannot be passed now. */
+int chan_begin_with(struct chan *c, const struct wire_head *h);
+
 /* A message without payload. */
 int chan_say(struct chan *c, const struct wire_head *h);
 
@@ -64,11 +76,9 @@ int chan_say_fd(struct chan *c, const struct wire_head *h, int fd);
  * descriptors need a link with rings. */
 int chan_queue(struct chan *c, struct blob *message);
 
-/* Does it wait for the socket, even where the rest goes through rings? */
-bool chan_passes(const struct chan *c);
-
 bool chan_pending(const struct chan *c); /* is there anything to send? */
-int chan_flush(struct chan *c);		 /* 0: all sent; -EAGAIN: not yet */
+enum link_wants chan_wants(const struct chan *c); /* what for, if so */
+int chan_flush(struct chan *c); /* 0: all sent; -EAGAIN: not yet */
 bool chan_backlog(const struct chan *c);
 int chan_relieve(struct chan *c);
 

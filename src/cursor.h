@@ -14,9 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CURSOR_MOST ((size_t)1 << 40) /* elements */
+#define CURSOR_MOST (UINT64_C(1) << 40) /* elements */
 
-/* In shared memory; zeroed: closed. */
+/* In shared memory; to be opened first. */
 struct cursor_state {
 	_Atomic uint64_t at; /* call, 24 bits; element, 40 bits */
 };

@@ -36,6 +36,8 @@ static const R_CallMethodDef entries[] = {
 	{"C_claim_map", (DL_FUNC)&C_claim_map, 5},
 	{"C_claim_skip", (DL_FUNC)&C_claim_skip, 1},
 	{"C_node_owes", (DL_FUNC)&C_node_owes, 0},
+	{"C_node_unread", (DL_FUNC)&C_node_unread, 0},
+	{"C_vector_mapped", (DL_FUNC)&C_vector_mapped, 0},
 	{"C_node_reply", (DL_FUNC)&C_node_reply, 2},
 	{"C_node_try", (DL_FUNC)&C_node_try, 1},
 	{"C_node_leave", (DL_FUNC)&C_node_leave, 1},

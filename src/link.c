@@ -21,6 +21,7 @@ enum {
 
 struct states {
 	struct ring_state to_worker, from_worker;
+	_Atomic uint64_t to_worker_done, from_worker_done;
 };
 
 _Static_assert(sizeof(struct states) <= HEAD, "the states fill a page at most");
@@ -37,7 +38,7 @@ static void drop_arrived(struct link *l, size_t n)
 	for (size_t i = 0; i < n; i++)
 		io_close(&l->arrived[i]);
 	l->n_arrived -= n;
-	if (n > 0)
+	if (l->n_arrived > 0)
 		memmove(l->arrived, l->arrived + n,
 			l->n_arrived * sizeof(*l->arrived));
 }
@@ -67,6 +68,8 @@ static void set_rings(struct link *l, bool worker)
 		  FROM_WORKER);
 	l->in = worker ? to : from;
 	l->out = worker ? from : to;
+	l->done_in = worker ? &s->to_worker_done : &s->from_worker_done;
+	l->done_out = worker ? &s->from_worker_done : &s->to_worker_done;
 }
 
 int link_share(struct link *l)
@@ -80,6 +83,14 @@ int link_share(struct link *l)
 	}
 	set_rings(l, false);
 	return 0;
+}
+
+bool link_open(struct link *l)
+{
+	if (l->offers)
+		(void)link_share(l); /* or it stays a socket */
+	l->offers = false;
+	return link_has_rings(l);
 }
 
 static int accept_rings(struct link *l)
@@ -124,7 +135,7 @@ static int announce(struct link *l)
 
 ssize_t link_send(struct link *l, const void *bytes, size_t n)
 {
-	if (!link_has_rings(l))
+	if (!link_open(l))
 		return io_send(l->fd, bytes, n);
 	ssize_t k = ring_write(&l->out, bytes, n);
 	if (k <= 0)
@@ -157,22 +168,18 @@ static ssize_t receive_socket(struct link *l, void *bytes, size_t n)
 	return passed == -EMFILE && l->passing == LINK_RINGS ? -EMFILE : k;
 }
 
-/* Without memory it is lost, and missed later. */
-static void keep_arrived(struct link *l, int fd)
+/* A place for one that came, or was lost. A peer that passes more than it may
+ * is out of its mind. */
+static int keep_arrived(struct link *l, int fd)
 {
-	if (l->n_arrived == LINK_ARRIVED)
-		drop_arrived(l, 1); /* of messages never read */
-	if (l->n_arrived == l->room) {
-		size_t room = l->room ? l->room * 2 : 8;
-		int *more = realloc(l->arrived, room * sizeof(*more));
-		if (!more) {
-			io_close(&fd);
-			return;
-		}
-		l->arrived = more;
-		l->room = room;
-	}
+	if (l->n_arrived == LINK_CREDIT)
+		return -EPROTO;
+	if (!l->arrived)
+		l->arrived = malloc(LINK_CREDIT * sizeof(*l->arrived));
+	if (!l->arrived)
+		return -ENOMEM;
 	l->arrived[l->n_arrived++] = fd;
+	return 0;
 }
 
 /* Empties the socket of wake-ups, and takes in what was passed: -EAGAIN, or
@@ -184,8 +191,11 @@ static ssize_t drain(struct link *l)
 	do {
 		int fd = -1;
 		k = io_recv_fd(l->fd, some, sizeof(some), &fd);
-		if (fd >= 0)
-			keep_arrived(l, fd);
+		int rc = fd == -1 ? 0 : keep_arrived(l, fd >= 0 ? fd : -1);
+		if (rc < 0) {
+			io_close(&fd);
+			return rc;
+		}
 	} while (k > 0);
 	return k;
 }
@@ -218,40 +228,65 @@ ssize_t link_recv(struct link *l, void *bytes, size_t n)
 	return rc < 0 ? rc : receive_ring(l, bytes, n);
 }
 
+size_t link_credit(const struct link *l)
+{
+	if (!link_has_rings(l))
+		return 0;
+	uint64_t open = l->passed_out - atomic_load(l->done_out);
+	return open < LINK_CREDIT ? LINK_CREDIT - (size_t)open : 0;
+}
+
 int link_pass(struct link *l, int fd)
 {
 	static const char byte = 0;
-	if (!link_has_rings(l))
+	if (!link_open(l))
 		return -EINVAL;
+	if (link_credit(l) == 0)
+		return -EAGAIN;
 	int rc = announce(l);
-	if (rc < 0)
-		return rc;
-	ssize_t k = io_send_fd(l->fd, &byte, 1, fd);
-	return k < 0 ? (int)k : 0;
+	ssize_t k = rc < 0 ? rc : io_send_fd(l->fd, &byte, 1, fd);
+	if (k == -ETOOMANYREFS) /* of this user, in flight */
+		k = -EAGAIN;
+	l->stuck = k == -EAGAIN;
+	if (k < 0)
+		return (int)k;
+	l->passed_out++;
+	return 0;
 }
 
-static int claim(struct link *l, bool (*is)(int fd, const void *of),
-		 const void *of)
+static int claim(const struct link *l, size_t n,
+		 bool (*is)(int fd, const void *of), const void *of)
 {
-	for (size_t i = 0; i < l->n_arrived; i++) {
-		if (!is(l->arrived[i], of))
-			continue;
+	for (size_t i = 0; i < n && i < l->n_arrived; i++) {
 		int fd = l->arrived[i];
+		if (fd < 0 || !is(fd, of))
+			continue;
 		l->arrived[i] = -1;
-		drop_arrived(l, i + 1);
 		return fd;
 	}
 	return -ENOENT;
 }
 
-int link_claim(struct link *l, bool (*is)(int fd, const void *of),
+int link_claim(struct link *l, size_t n, bool (*is)(int fd, const void *of),
 	       const void *of)
 {
-	int fd = claim(l, is, of);
-	if (fd != -ENOENT || !link_has_rings(l))
-		return fd;
-	(void)drain(l); /* an end of it shows later */
-	return claim(l, is, of);
+	if (!link_has_rings(l))
+		return -ENOENT;
+	if (l->n_arrived < n)
+		(void)drain(l); /* an end of it shows later */
+	return claim(l, n, is, of);
+}
+
+void link_done(struct link *l, size_t n)
+{
+	if (n == 0 || !link_has_rings(l))
+		return;
+	if (l->n_arrived < n)
+		(void)drain(l);
+	drop_arrived(l, n < l->n_arrived ? n : l->n_arrived);
+	(void)atomic_fetch_add(l->done_in, n);
+	if (ring_wakes_writer(&l->in))
+		(void)wake(l);
 }
 
 int link_take(struct link *l)
@@ -261,27 +296,33 @@ int link_take(struct link *l)
 	return fd;
 }
 
-bool link_ready(const struct link *l, bool to_send)
+static bool has(const struct link *l, enum link_wants wants)
 {
-	return link_has_rings(l) &&
-	       (ring_readable(&l->in) || (to_send && ring_writable(&l->out)));
+	return wants == LINK_ROOM   ? ring_writable(&l->out)
+	       : wants == LINK_PASS ? !l->stuck && link_credit(l) > 0
+				    : false;
 }
 
-void link_sleeps(struct link *l, bool to_send, bool sleeps)
+bool link_ready(const struct link *l, enum link_wants wants)
+{
+	return link_has_rings(l) && (ring_readable(&l->in) || has(l, wants));
+}
+
+void link_sleeps(struct link *l, enum link_wants wants, bool sleeps)
 {
 	if (!link_has_rings(l))
 		return;
 	ring_reader_sleeps(&l->in, sleeps);
-	if (to_send)
+	if (wants != LINK_NONE)
 		ring_writer_sleeps(&l->out, sleeps);
 }
 
-static int wait_to_send(struct link *l, int ms)
+static int wait_for(struct link *l, enum link_wants wants, int ms)
 {
 	ring_writer_sleeps(&l->out, true);
-	int rc = ring_writable(&l->out) ? 1 : io_wait(l->fd, POLLIN, ms);
+	int rc = has(l, wants) ? 1 : io_wait(l->fd, POLLIN, ms);
 	ring_writer_sleeps(&l->out, false);
-	if (rc > 0 && !ring_writable(&l->out)) {
+	if (rc > 0 && !has(l, wants)) {
 		ssize_t k = drain(l);
 		if (k != -EAGAIN)
 			return (int)k;
@@ -289,19 +330,14 @@ static int wait_to_send(struct link *l, int ms)
 	return rc;
 }
 
-int link_wait_pass(struct link *l, int ms)
-{
-	return io_wait(l->fd, POLLOUT, ms);
-}
-
-int link_wait(struct link *l, bool to_send, int ms)
+int link_wait(struct link *l, enum link_wants wants, int ms)
 {
 	if (!link_has_rings(l))
-		return io_wait(l->fd, to_send ? POLLOUT : POLLIN, ms);
-	if (to_send)
-		return wait_to_send(l, ms);
-	link_sleeps(l, false, true);
+		return io_wait(l->fd, wants ? POLLOUT : POLLIN, ms);
+	if (wants != LINK_NONE)
+		return wait_for(l, wants, ms);
+	link_sleeps(l, wants, true);
 	int rc = ring_readable(&l->in) ? 1 : io_wait(l->fd, POLLIN, ms);
-	link_sleeps(l, false, false);
+	link_sleeps(l, wants, false);
 	return rc;
 }

@@ -23,7 +23,10 @@ enum link_passing {
 		       something has come nothing may be sent */
 };
 
-enum { LINK_ARRIVED = 512 }; /* descriptors that may wait to be asked for */
+enum { LINK_CREDIT = 128 }; /* descriptors passed and not yet done with */
+
+/* What one waits for besides something to receive. */
+enum link_wants { LINK_NONE, LINK_ROOM, LINK_PASS };
 
 struct link {
 	int fd; /* the socket, owned; -1: none */
@@ -31,9 +34,13 @@ struct link {
 	int passed; /* a descriptor that came, owned; -1: none */
 	struct shm memory;
 	bool announced; /* the peer knows of the memory */
+	bool offers;	/* rings, with the first bytes, if they can be had */
 	struct ring in, out;
-	int *arrived; /* owned, in the order they came */
-	size_t n_arrived, room;
+	int *arrived; /* owned, in the order they came; -1: claimed, or lost */
+	size_t n_arrived;
+	uint64_t passed_out;
+	bool stuck; /* the system did not take the last one: in a while */
+	_Atomic uint64_t *done_in, *done_out; /* how many were done with */
 };
 
 void link_init(struct link *l, int fd);
@@ -51,33 +58,39 @@ ssize_t link_recv(struct link *l, void *bytes, size_t n);
 /* Sends bytes that carry a descriptor; for a link without rings. */
 ssize_t link_send_fd(struct link *l, const void *bytes, size_t n, int fd);
 
-/* Passes a descriptor on a link with rings, ahead of the bytes that tell of it:
- * 0 or -errno (-EAGAIN: not now). */
-int link_pass(struct link *l, int fd);
+/* Rings now, if they are offered and nothing has been sent: are there any? */
+bool link_open(struct link *l);
 
-/* The descriptor that `is` says yes to, now the caller's; those that came
- * before it are no longer wanted. -ENOENT: it has not come, and will not. */
-int link_claim(struct link *l, bool (*is)(int fd, const void *of),
+/*
+ * Descriptors, on a link with rings, belong to messages: they are passed in the
+ * order of these, ahead of their bytes. The receiver claims what it wants of
+ * the n that came with the message in front, and is then done with all of them.
+ */
+size_t link_credit(const struct link *l); /* how many can be passed now */
+int link_pass(struct link *l, int fd);	  /* -EAGAIN: not now */
+
+/* The one that `is` says yes to, now the caller's. -ENOENT: there is none. */
+int link_claim(struct link *l, size_t n, bool (*is)(int fd, const void *of),
 	       const void *of);
+void link_done(struct link *l, size_t n);
 
 /* The descriptor that came last, now the caller's; -1: none. */
 int link_take(struct link *l);
 
 bool link_has_rings(const struct link *l);
 
-/* Has something come; or, where there is something to send, is there room? As
- * far as can be told without asking the system. */
-bool link_ready(const struct link *l, bool to_send);
+/* Has something come, or is there what is wanted? As far as can be told without
+ * asking the system. */
+bool link_ready(const struct link *l, enum link_wants wants);
 
 /* Before sleeping until the socket can be read from, and after it: the peer
  * sends a byte if there is need. In between link_ready() must be asked. */
-void link_sleeps(struct link *l, bool to_send, bool sleeps);
+void link_sleeps(struct link *l, enum link_wants wants, bool sleeps);
 
-/* Waits until a descriptor can be passed, as link_wait(). */
-int link_wait_pass(struct link *l, int ms);
-
-/* Waits until something may be there to be received, or room to send: 1; 0
- * after `ms` milliseconds; -EINTR; -EPIPE. */
-int link_wait(struct link *l, bool to_send, int ms);
+/* Waits until something may be there to be received or, where something is
+ * wanted, until that may be there: 1; 0 after `ms` milliseconds; -EINTR;
+ * -EPIPE.
+ */
+int link_wait(struct link *l, enum link_wants wants, int ms);
 
 #endif

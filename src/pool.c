@@ -151,9 +151,8 @@ int pool_start_worker(struct pool *p, size_t slot)
 	w->id = p->next_id++;
 	w->done = done;
 	w->stillborn = stillborn;
+	w->chan.link.offers = p->shares;
 	rc = worker_step(w, WORKER_ASKED);
-	if (rc == 0 && p->shares)
-		rc = link_share(&w->chan.link);
 	if (rc == 0)
 		rc = queue_setup(p, w);
 	if (rc == 0)
@@ -334,18 +333,12 @@ static bool any_died(const struct pool *p)
 	return false;
 }
 
-/* Does it wait for room in its ring? */
-static bool wants_room(const struct worker *w)
-{
-	return chan_pending(&w->chan) && !chan_passes(&w->chan);
-}
-
 static bool any_ready(void *of)
 {
 	const struct pool *p = of;
 	for (size_t i = 0; i < p->n; i++) {
 		const struct worker *w = &p->workers[i];
-		if (!w->eof && link_ready(&w->chan.link, wants_room(w)))
+		if (!w->eof && link_ready(&w->chan.link, chan_wants(&w->chan)))
 			return true;
 	}
 	return false;
@@ -356,7 +349,7 @@ static void all_sleep(void *of, bool sleep)
 	const struct pool *p = of;
 	for (size_t i = 0; i < p->n; i++) {
 		struct worker *w = &p->workers[i];
-		link_sleeps(&w->chan.link, wants_room(w), sleep);
+		link_sleeps(&w->chan.link, chan_wants(&w->chan), sleep);
 	}
 }
 
@@ -376,10 +369,9 @@ static void set_polls(struct pool *p)
 		if (w->eof || w->chan.link.fd < 0 || !chan_pending(&w->chan))
 			continue;
 		int rc = chan_flush(&w->chan);
-		if (rc == -EAGAIN &&
-		    (!link_has_rings(&w->chan.link) || chan_passes(&w->chan)))
+		if (rc == -EAGAIN && !link_has_rings(&w->chan.link))
 			f->events |= POLLOUT;
-		else if (rc == -EPROTO)
+		else if (rc < 0 && rc != -EAGAIN && rc != -EPIPE)
 			condemn(p, w);
 	}
 }
@@ -404,7 +396,7 @@ int pool_poll(struct pool *p, int ms)
 	}
 	for (size_t i = 0; i < p->n; i++)
 		if (p->polls[POLL_WORKERS + i].revents || p->workers[i].died ||
-		    link_ready(&p->workers[i].chan.link, false))
+		    link_ready(&p->workers[i].chan.link, LINK_NONE))
 			hear_worker(p, &p->workers[i]);
 	return 0;
 }

@@ -100,6 +100,7 @@ SEXP C_call_start(SEXP handle, SEXP token, SEXP constant, SEXP elements, SEXP n,
 	r->doing = NULL;
 	r->same = is_kept(r, handle, constant);
 	r->staged_tried = false;
+	r->began = clock_now();
 	struct start a = {r, starts, size};
 	(void)r_pool_within(r, start, &a);
 	UNPROTECT(2);
@@ -129,7 +130,7 @@ static SEXP wait(void *of)
 			return Rf_ScalarLogical(FALSE);
 		if (!r_call_take_in(r, a->handle, a->quick))
 			return Rf_ScalarLogical(FALSE);
-		ms = CHAN_SLICE;
+		ms = r->holds_back ? 1 : CHAN_SLICE;
 		SEXP notes = r_call_held(a->handle, HELD_NOTES);
 		if (notes != R_NilValue) {
 			r_call_hold(a->handle, HELD_NOTES, R_NilValue);
@@ -171,6 +172,20 @@ SEXP C_call_quick(SEXP handle)
 	return wait_for(handle, true);
 }
 
+/* The whole messages of a worker, dropped; no time for a long one. One that was
+ * given up is followed by another, one of a worker that claims by itself too.
+ */
+static void drop_answers(struct worker *w)
+{
+	struct wire_head h;
+	while (w->state == WORKER_BUSY && chan_head(&w->chan, &h) == 0 &&
+	       chan_whole(&w->chan)) {
+		bool more = w->chan.failed || (w->claims && h.count > 0);
+		if (chan_finish(&w->chan) == 0 && !more)
+			(void)worker_step(w, WORKER_DONE);
+	}
+}
+
 /* After an error: workers that are nearly done may stay, their answers are
  * dropped. */
 static void let_finish(struct r_pool *r)
@@ -182,20 +197,8 @@ static void let_finish(struct r_pool *r)
 		int rc = pool_poll(&r->pool, ms);
 		if (rc < 0 && rc != -EINTR)
 			return;
-		for (size_t i = 0; i < r->pool.n; i++) {
-			struct worker *w = &r->pool.workers[i];
-			struct wire_head h;
-			if (w->state != WORKER_BUSY ||
-			    chan_head(&w->chan, &h) < 0 ||
-			    !chan_whole(&w->chan))
-				continue; /* no time for a long one */
-			/* One given up is followed by another, one of a worker
-			 * that claims by itself too. */
-			bool more =
-				w->chan.failed || (w->claims && h.count > 0);
-			if (chan_finish(&w->chan) == 0 && !more)
-				(void)worker_step(w, WORKER_DONE);
-		}
+		for (size_t i = 0; i < r->pool.n; i++)
+			drop_answers(&r->pool.workers[i]);
 	}
 }
 
@@ -213,6 +216,8 @@ SEXP C_call_finish(SEXP handle, SEXP token)
 	for (size_t i = 0; i < r->pool.n; i++) {
 		struct worker *w = &r->pool.workers[i];
 		struct wire_head h = {.kind = WIRE_END, .call = r->number};
+		if (r->kept > 0 && w->kept == r->kept)
+			h.flags |= WIRE_KEEP;
 		bool torn = w->chan.writing.open && w->chan.writing.broken_up;
 		(void)chan_give_up(&w->chan);
 		/* Not to be given work in the time it has left. */
@@ -228,6 +233,7 @@ SEXP C_call_finish(SEXP handle, SEXP token)
 	}
 	blob_unref(r->call);
 	r->call = NULL;
+	buf_clear(&r->staging);
 	SEXP errors = r_call_held(handle, HELD_ERRORS);
 	R_SetExternalPtrProtected(handle, R_NilValue);
 	sched_release(&r->sched);

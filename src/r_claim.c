@@ -50,6 +50,8 @@ SEXP C_claim_lapply(SEXP env, SEXP claim)
 
 static SEXP element(SEXP column, R_xlen_t i)
 {
+	if (!Rf_isVector(column) || i >= Rf_xlength(column))
+		Rf_error("there are not as many elements");
 	switch (TYPEOF(column)) {
 	case LGLSXP:
 		return Rf_ScalarLogical(LOGICAL_ELT(column, i));

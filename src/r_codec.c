@@ -74,7 +74,7 @@ static bool fits(SEXP x, size_t large, int depth)
 	SEXPTYPE type = (SEXPTYPE)TYPEOF(x);
 	if (type != VECSXP && type != STRSXP && width(type) == 0)
 		return false;
-	if (has_attributes(x) || IS_S4_OBJECT(x))
+	if (has_attributes(x) || Rf_isS4(x))
 		return false;
 	R_xlen_t n = Rf_xlength(x);
 	if (type == STRSXP)
@@ -316,7 +316,6 @@ static SEXP get_vector(const struct codec_source *from)
 
 static SEXP get_string(const struct codec_source *from)
 {
-	char some[BLOCK];
 	int32_t length;
 	get(from, &length, sizeof(length));
 	cetype_t encoding = (cetype_t)get_byte(from);
@@ -326,6 +325,7 @@ static SEXP get_string(const struct codec_source *from)
 			   encoding != CE_LATIN1 && encoding != CE_BYTES))
 		malformed();
 	if (length <= BLOCK) {
+		char some[BLOCK];
 		get(from, some, (size_t)length);
 		return Rf_mkCharLenCE(some, length, encoding);
 	}

@@ -29,6 +29,9 @@ SEXP C_call_finish(SEXP handle, SEXP token);
 SEXP C_call_blob(SEXP handle);
 SEXP C_call_doing(SEXP handle);
 
+/* r_vector.c: mapped vectors */
+SEXP C_vector_mapped(void);
+
 /* r_template.c: the template */
 SEXP C_template_run(SEXP options);
 SEXP C_template_globals(SEXP names);
@@ -38,6 +41,7 @@ SEXP C_node_next(void);
 SEXP C_node_payload(SEXP columns);
 SEXP C_node_claim(void);
 SEXP C_node_owes(void);
+SEXP C_node_unread(void);
 SEXP C_node_reply(SEXP value, SEXP kind);
 SEXP C_node_try(SEXP value);
 SEXP C_node_leave(SEXP status);

@@ -73,7 +73,7 @@ static int segment(SEXP x, int *fd, uint64_t *id)
 static SEXP stand_in(SEXP x, struct large_sink *to)
 {
 	int fd = -1;
-	uint64_t id;
+	uint64_t id = 0;
 	if (to->n == to->most || segment(x, &fd, &id) < 0 ||
 	    to->pass(to->of, fd) < 0)
 		return x;

@@ -26,6 +26,7 @@ static struct node {
 	uint64_t started; /* the claim */
 	bool owed;	  /* a range has not been answered yet */
 	bool keeps;	  /* the function, for the next call */
+	bool unread;	  /* it could not be read, this time */
 	bool warming;	  /* in the template: never waits, never leaves */
 } node;
 
@@ -53,13 +54,13 @@ static const struct r_patience patience = {node_goes_on, NULL};
 static bool news_is_there(void *of)
 {
 	(void)of;
-	return link_ready(&node.chan.link, false);
+	return link_ready(&node.chan.link, LINK_NONE);
 }
 
 static void node_sleeps(void *of, bool sleeps)
 {
 	(void)of;
-	link_sleeps(&node.chan.link, false, sleeps);
+	link_sleeps(&node.chan.link, LINK_NONE, sleeps);
 }
 
 /* The head is that of the last message: whether to stay awake for the next. */
@@ -132,14 +133,28 @@ SEXP C_node_next(void)
 	if (rc < 0)
 		leave(0);
 	node.owed = node.head.kind == WIRE_RANGE;
-	if (node.owed || stage)
-		node.keeps = (node.head.flags & WIRE_KEEP) != 0;
+	if (node.head.kind == WIRE_CALL)
+		node.unread = false;
+	else
+		node.keeps = !node.unread && (node.head.flags & WIRE_KEEP) != 0;
 	if (stage)
 		return Rf_ScalarInteger(NEXT_NONE); /* claims come first */
 	return Rf_ScalarInteger(node.head.kind == WIRE_CALL ? NEXT_CALL
 				: node.owed		    ? NEXT_RANGE
 				: node.keeps		    ? NEXT_NONE
 							    : NEXT_END);
+}
+
+SEXP C_node_unread(void)
+{
+	node.unread = true;
+	return R_NilValue;
+}
+
+void r_node_forget(void)
+{
+	node.owed = node.keeps = false;
+	r_staged_close();
 }
 
 SEXP C_node_owes(void)
@@ -186,6 +201,8 @@ SEXP C_node_reply(SEXP value, SEXP kind)
 			      .extra = (int64_t)(clock_now() - node.started)};
 	if (r_staged_is_open())
 		r_staged_timed((size_t)h.count, (uint64_t)h.extra);
+	if (node.unread)
+		h.flags |= WIRE_FORGOT;
 	/* Output of the task must not be lost with a later kill. */
 	(void)fflush(NULL);
 	int rc = quiet ? chan_say(&node.chan, &h)

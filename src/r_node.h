@@ -12,6 +12,9 @@ _Noreturn void r_node_template(int control, pid_t session, int niceness,
 			       const char *output, const char *base,
 			       const sigset_t *mask);
 
+/* What a node was at is not what a template that it makes is at. */
+void r_node_forget(void);
+
 /* In a fresh fork of the template: becomes a worker, for good. */
 void r_node_work(int fd, const char *base, char name[TMPDIR_NAME]);
 

@@ -6,6 +6,8 @@ static SEXP part(SEXP x, size_t first, size_t count)
 {
 	R_xlen_t from = (R_xlen_t)first;
 	R_xlen_t n = (R_xlen_t)count;
+	if (!Rf_isVector(x) || from + n > Rf_xlength(x))
+		Rf_error("there are not as many elements");
 	SEXP y = PROTECT(Rf_allocVector((SEXPTYPE)TYPEOF(x), n));
 	switch (TYPEOF(x)) {
 	case LGLSXP:

@@ -26,6 +26,8 @@ struct r_pool {
 
 	bool calling;
 	uint32_t number; /* of the call, from 1 */
+	uint64_t began;	 /* the call */
+	bool holds_back; /* workers that are free, as more would not help yet */
 	enum call_kind kind;
 	struct sched sched;
 	struct blob *call;   /* the WIRE_CALL message, if several share it */

@@ -166,6 +166,8 @@ static void collect(struct r_pool *r, SEXP handle, size_t slot,
 		if (x != all && !take_values(handle, w, slot, x,
 					     (h->flags & WIRE_MIXED) != 0))
 			r_throw("answer", -EPROTO);
+		if (h->flags & WIRE_FORGOT)
+			w->kept = 0;
 		uint64_t ns = h->extra > 0 ? (uint64_t)h->extra : 0;
 		w->done += w->count;
 		if (w->claims) {
@@ -196,9 +198,13 @@ void r_call_bury(struct r_pool *r, SEXP handle, size_t slot)
 		w->count = 0;
 		if (rc < 0)
 			r_throw("worker", rc);
-		if (given_up)
+		if (given_up) {
+			/* What has come of it does not count. */
+			SET_VECTOR_ELT(r_call_held(handle, HELD_VALUES),
+				       (R_xlen_t)first, R_NilValue);
 			add_error(handle, first, slot, R_NilValue, R_NilValue,
 				  w->status);
+		}
 	}
 }
 

@@ -7,15 +7,33 @@
  */
 #include <errno.h>
 
+#include <Rversion.h>
+
+#include "clock.h"
 #include "r_call.h"
 #include "r_part.h"
 #include "r_staged.h"
 #include "r_stream.h"
 
+static const uint64_t SOON_NS = 3000000;
+
 /* Does the worker have the function already? */
 static bool has_function(const struct r_pool *r, const struct worker *w)
 {
 	return r->same && w->kept == r->kept;
+}
+
+/* A package that a node does not have today it may have tomorrow. */
+static bool is_stable(SEXP fun)
+{
+	if (TYPEOF(fun) != CLOSXP)
+		return true;
+#if R_VERSION >= R_Version(4, 5, 0)
+	SEXP env = R_ClosureEnv(fun);
+#else
+	SEXP env = CLOENV(fun);
+#endif
+	return env == R_GlobalEnv || env == R_BaseNamespace || env == R_BaseEnv;
 }
 
 /* The constant part has been serialized; `alone`: no environment, nor anything
@@ -24,9 +42,10 @@ static bool has_function(const struct r_pool *r, const struct worker *w)
 static void keep(struct r_pool *r, SEXP handle, bool alone)
 {
 	SEXP constant = r_call_held(handle, HELD_CONSTANT);
-	alone = alone && Rf_xlength(VECTOR_ELT(constant, 2)) == 0;
-	R_SetExternalPtrTag(handle,
-			    alone ? VECTOR_ELT(constant, 1) : R_NilValue);
+	SEXP fun = VECTOR_ELT(constant, 1);
+	alone = alone && Rf_xlength(VECTOR_ELT(constant, 2)) == 0 &&
+		is_stable(fun);
+	R_SetExternalPtrTag(handle, alone ? fun : R_NilValue);
 	r->kept = alone ? r->number : 0;
 	r->kept_kind = r->kind;
 }
@@ -58,9 +77,14 @@ static int write_call(struct r_pool *r, SEXP handle, struct r_peer *p)
 static int tell_call(struct r_pool *r, SEXP handle, struct r_peer *p)
 {
 	struct worker *w = &r->pool.workers[p->slot];
+	w->kept = 0; /* also where an error comes in between */
 	int rc = r->call ? 0 : write_call(r, handle, p);
-	if (rc == 0 && r->call)
+	if (rc == 0 && r->call) {
 		rc = chan_queue(&w->chan, r->call);
+		if (rc == 0)
+			rc = chan_flush(&w->chan);
+		rc = rc == -EAGAIN ? 0 : rc;
+	}
 	if (rc == 0)
 		w->kept = r->kept;
 	return rc;
@@ -129,6 +153,15 @@ static void end_stage(struct r_pool *r)
 		r_throw("call", rc);
 }
 
+/* Work that is soon done is not worth waking more workers for than there are
+ * cores: each would have to read the function, and compete with the others. */
+static bool is_soon(const struct r_pool *r)
+{
+	return r->kind != CALL_EACH && r->sched.chunks == 0 &&
+	       pool_count(&r->pool, WORKER_BUSY) >= r->pool.cores &&
+	       clock_now() - r->began < SOON_NS;
+}
+
 static bool has_work(const struct r_pool *r, size_t slot)
 {
 	return r_staged_more(r) || sched_more(&r->sched, slot);
@@ -154,16 +187,21 @@ static int tell(struct r_pool *r, SEXP handle, struct r_peer *p)
 void r_call_hand_out(struct r_pool *r, SEXP handle)
 {
 	end_stage(r);
+	r->holds_back = false;
 	for (size_t i = 0; i < r->pool.n; i++) {
 		struct worker *w = &r->pool.workers[i];
 		struct r_peer p = {r, i};
 		if (!worker_free(w) || !has_work(r, i))
 			continue;
+		r->holds_back = is_soon(r);
+		if (r->holds_back)
+			break;
 		int rc = tell(r, handle, &p);
 		if (r_staged_more(r)) {
 			if (rc == 0)
 				rc = tell_stage(r, w);
 		} else if (!sched_claim(&r->sched, i, &w->first, &w->count)) {
+			r->doing = NULL;
 			continue;
 		} else if (rc == 0) {
 			rc = tell_range(r, handle, &p);

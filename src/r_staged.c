@@ -6,10 +6,11 @@
 #include "r_staged.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cursor.h"
+#include "io.h"
 #include "r_large.h"
 #include "r_part.h"
 #include "r_stream.h"
@@ -91,7 +92,9 @@ static size_t pack_blocks(struct staging *s, const struct r_pool *r, SEXP x)
 		first += size;
 		s->ends[s->blocks++] = first;
 		size_t took = s->bytes->len - begin;
-		size = took >= BLOCK / 2   ? size * BLOCK / took + 1
+		size = took >= BLOCK / 2
+			       ? (size_t)((double)size * BLOCK / (double)took) +
+					 1
 		       : took >= BLOCK / 8 ? size * 2
 					   : size * 8;
 		size = size < LARGEST ? size : LARGEST;
@@ -115,6 +118,14 @@ static int finish_bytes(struct staging *s)
 	return rc;
 }
 
+static int attach(struct blob *b, int fd)
+{
+	int rc = blob_attach(b, fd);
+	if (rc < 0)
+		io_close(&fd);
+	return rc;
+}
+
 /* The message, with the descriptors of board and segment. */
 static int make_message(struct r_pool *r, size_t n)
 {
@@ -133,14 +144,15 @@ static int make_message(struct r_pool *r, size_t n)
 	int fd = -1;
 	int rc = store_id(board->fd, &t.board);
 	if (rc == 0) {
-		fd = dup(board->fd);
-		rc = fd < 0 ? -errno : blob_attach(b, fd);
+		fd = fcntl(board->fd, F_DUPFD_CLOEXEC, 0);
+		rc = fd < 0 ? -errno : attach(b, fd);
 	}
 	if (rc == 0)
 		rc = r_large_put(r->staging.bytes, r->staging.len, &fd,
 				 &t.segment);
 	if (rc == 0)
-		rc = blob_attach(b, fd);
+		rc = attach(b, fd);
+	h.flags = (uint16_t)(h.flags + b->n_fds * WIRE_PASSED);
 	struct wire_writer w;
 	if (rc == 0)
 		rc = wire_begin(&w, &b->buf, &h);
@@ -213,18 +225,15 @@ static struct {
 	SEXP block;	 /* a list of it; preserved */
 } staged;
 
-static bool has_id(int fd, const void *id)
-{
-	uint64_t it;
-	return store_id(fd, &it) == 0 && it == *(const uint64_t *)id;
-}
-
-static int open_memory(struct shm *s, struct link *l, uint64_t id,
+static int open_memory(struct shm *s, struct chan *c, uint64_t id,
 		       enum shm_use use)
 {
-	int fd = link_claim(l, has_id, &id);
+	int fd = link_claim(&c->link, wire_passed(&c->head), store_is, &id);
 	int rc = fd < 0 ? fd : shm_adopt(s, fd);
-	return rc < 0 ? rc : shm_map(s, use);
+	if (rc == 0)
+		rc = shm_map(s, use);
+	io_close(&s->fd); /* it is mapped */
+	return rc;
 }
 
 /* The tables, if they are what they should be. */
@@ -263,10 +272,9 @@ int r_staged_open(struct chan *c)
 	while ((rc = chan_pull(c, &t, sizeof(t), &got)) == -EAGAIN)
 		;
 	if (rc == 0)
-		rc = open_memory(&staged.board, &c->link, t.board, SHM_SHARED);
+		rc = open_memory(&staged.board, c, t.board, SHM_SHARED);
 	if (rc == 0)
-		rc = open_memory(&staged.segment, &c->link, t.segment,
-				 SHM_COPIED);
+		rc = open_memory(&staged.segment, c, t.segment, SHM_COPIED);
 	if (rc == 0)
 		rc = staged.board.size < sizeof(struct cursor_state) ||
 				     t.sharers == 0
@@ -324,8 +332,10 @@ static SEXP unpack(size_t element, size_t *first)
 SEXP r_staged_read(size_t first, size_t count, bool columns)
 {
 	size_t begin;
-	SEXP block = unpack(first, &begin);
-	return r_part(block, columns, first - begin, count);
+	SEXP block = PROTECT(unpack(first, &begin));
+	SEXP x = r_part(block, columns, first - begin, count);
+	UNPROTECT(1);
+	return x;
 }
 
 void r_staged_close(void)

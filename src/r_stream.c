@@ -98,15 +98,9 @@ static void serialize(struct out *o, SEXP x)
 	UNPROTECT(1);
 }
 
-/* Descriptors with a message: what a socket holds without being read. */
-enum { PASSES = 32 };
-
 static int pass_now(void *of, int fd)
 {
-	struct chan *c = of;
-	int rc = link_pass(&c->link, fd);
-	io_close(&fd);
-	return rc;
+	return chan_attach(of, fd);
 }
 
 static int pass_later(void *of, int fd)
@@ -117,65 +111,77 @@ static int pass_later(void *of, int fd)
 	return rc;
 }
 
-/* What is to be written for x, and how: its flags. */
-static SEXP prepare(SEXP x, bool segments, struct large_sink *to,
-		    struct wire_head *h)
+/* What is to be written for x, and how: its flags. Large vectors go beside the
+ * message as far as `to` lets them. */
+static SEXP prepare(SEXP x, struct large_sink *to, struct wire_head *h)
 {
-	if (codec_fits(x, segments ? VECTOR_LARGE : SIZE_MAX))
+	if (codec_fits(x, to->most > 0 ? VECTOR_LARGE : SIZE_MAX))
 		h->flags |= WIRE_PLAIN;
-	else if (segments)
+	else if (to->most > 0)
 		x = r_large_stage(x, to);
-	if (to->n > 0)
-		h->flags |= WIRE_LARGE;
 	return x;
 }
 
+static int write_message(struct out *o, SEXP x, const struct wire_head *h)
+{
+	if (h->flags & WIRE_PLAIN)
+		write_plain(o, x);
+	else
+		serialize(o, x);
+	return o->rc;
+}
+
+/* `alone` is written by meet(). */
+/* NOLINTBEGIN(readability-non-const-parameter) */
 int r_stream_write(struct chan *c, const struct wire_head *h, SEXP x,
 		   const struct r_patience *patience, bool *alone)
 {
 	struct wire_head head = *h;
-	struct large_sink to = {.pass = pass_now, .of = c, .most = PASSES};
-	x = PROTECT(prepare(x, link_has_rings(&c->link), &to, &head));
-	int rc = chan_begin(c, &head);
-	if (rc < 0) {
-		UNPROTECT(1);
-		return rc;
+	chan_detach(c); /* what some error left behind */
+	struct large_sink to = {
+		.pass = pass_now, .of = c, .most = chan_credit(c)};
+	SEXP y = PROTECT(prepare(x, &to, &head));
+	int rc = chan_begin_with(c, &head);
+	if (rc == -EAGAIN && to.n > 0) {
+		y = x; /* all of it in the message */
+		head = *h;
+		rc = chan_begin(c, &head);
 	}
-	struct out o = {.chan = c,
-			.to = &c->writing,
-			.patience = patience,
-			.alone = alone};
-	if (head.flags & WIRE_PLAIN)
-		write_plain(&o, x);
-	else
-		serialize(&o, x);
-	if (o.rc == 0)
+	if (rc == 0) {
+		struct out o = {.chan = c,
+				.to = &c->writing,
+				.patience = patience,
+				.alone = alone};
+		rc = write_message(&o, y, &head);
+	}
+	if (rc == 0)
 		chan_end(c);
 	UNPROTECT(1);
-	return o.rc;
+	return rc;
 }
 
 int r_stream_write_blob(struct blob *b, const struct wire_head *h, SEXP x,
 			bool segments, bool *alone)
 {
 	struct wire_head head = *h;
-	struct large_sink to = {.pass = pass_later, .of = b, .most = PASSES};
-	x = PROTECT(prepare(x, segments, &to, &head));
+	struct large_sink to = {.pass = pass_later,
+				.of = b,
+				.most = segments ? WIRE_MOST_PASSED : 0};
+	x = PROTECT(prepare(x, &to, &head));
+	head.flags = (uint16_t)(head.flags + b->n_fds * WIRE_PASSED);
 	struct wire_writer w;
 	int rc = wire_begin(&w, &b->buf, &head);
 	if (rc == 0) {
 		struct out o = {.to = &w, .alone = alone};
-		if (head.flags & WIRE_PLAIN)
-			write_plain(&o, x);
-		else
-			serialize(&o, x);
-		if (o.rc == 0)
-			wire_end(&w);
-		rc = o.rc;
+		rc = write_message(&o, x, &head);
 	}
+	if (rc == 0)
+		wire_end(&w);
 	UNPROTECT(1);
 	return rc;
 }
+
+/* NOLINTEND(readability-non-const-parameter) */
 
 /* The first byte tells the form. */
 void r_stream_pack(struct buf *b, SEXP x)
@@ -205,6 +211,7 @@ struct in {
 	const struct r_patience *patience;
 	const unsigned char *at;
 	size_t left;
+	struct chan *outer; /* the source of vectors, where reading is nested */
 };
 
 static void in_memory(struct in *i, void *bytes, size_t n)
@@ -280,10 +287,10 @@ SEXP r_stream_unpack(const unsigned char *bytes, size_t n)
 	return plain ? read_plain(&i) : unserialize(&i);
 }
 
-static void no_source(void *of)
+static void outer_source(void *of)
 {
-	(void)of;
-	r_vector_source(NULL);
+	const struct in *i = of;
+	(void)r_vector_source(i->outer);
 }
 
 SEXP r_stream_read(struct chan *c, const struct r_patience *patience)
@@ -292,9 +299,9 @@ SEXP r_stream_read(struct chan *c, const struct r_patience *patience)
 	struct in i = {.chan = c, .patience = patience};
 	if (c->head.flags & WIRE_PLAIN) {
 		x = read_plain(&i);
-	} else if (c->head.flags & WIRE_LARGE) {
-		r_vector_source(&c->link);
-		x = R_ExecWithCleanup(unserialize, &i, no_source, NULL);
+	} else if (wire_passed(&c->head) > 0) {
+		i.outer = r_vector_source(c);
+		x = R_ExecWithCleanup(unserialize, &i, outer_source, &i);
 	} else if (c->left > 0 || !c->last) {
 		x = unserialize(&i);
 	}

@@ -61,6 +61,7 @@ static _Noreturn void run_template(struct template_options *options)
 {
 	static const struct template_ops ops = {state, r_node_work};
 	parent = options->session;
+	r_node_forget();
 	int rc = setenv("POOL_TEMPLATE_DIR", options->base, 1) < 0 ? -errno : 0;
 	if (rc == 0) {
 		bool done = false;

@@ -19,6 +19,8 @@
 #include <R_ext/Memory.h>
 
 #include "io.h"
+#include "proc.h"
+#include "r_entry.h"
 #include "store.h"
 
 enum { OPEN = 64 }; /* segments kept open to be mapped again */
@@ -26,8 +28,9 @@ enum { OPEN = 64 }; /* segments kept open to be mapped again */
 /* R's collector cannot feel what is mapped: it is called after so much. */
 static const size_t COLLECT_AFTER = (size_t)256 << 20;
 
-static struct link *source;
+static struct chan *source;
 
+static pid_t owner;			 /* whose the counts are */
 static size_t opened;			 /* mappings that keep a descriptor */
 static size_t mapped;			 /* bytes, by all vectors that live */
 static size_t collect_at = SIZE_MAX / 2; /* of `mapped` */
@@ -38,6 +41,7 @@ struct state { /* of a stand-in */
 };
 
 struct mapping {
+	pid_t owner;
 	void *at;
 	size_t size;   /* bytes */
 	size_t length; /* elements */
@@ -45,9 +49,11 @@ struct mapping {
 	bool written;  /* or may have been: it is not what the segment is */
 };
 
-void r_vector_source(struct link *from)
+struct chan *r_vector_source(struct chan *from)
 {
+	struct chan *before = source;
 	source = from;
+	return before;
 }
 
 /* ---- the classes ---- */
@@ -73,17 +79,25 @@ static size_t class_of(SEXPTYPE type)
 	return k;
 }
 
+static bool is_stand_in(SEXP x)
+{
+	return TYPEOF(R_altrep_data1(x)) == RAWSXP;
+}
+
 static struct mapping *mapping_of(SEXP x)
 {
-	SEXP data = R_altrep_data1(x);
-	return TYPEOF(data) == EXTPTRSXP ? R_ExternalPtrAddr(data) : NULL;
+	if (is_stand_in(x))
+		Rf_error("a stand-in has no data");
+	struct mapping *m = R_ExternalPtrAddr(R_altrep_data1(x));
+	if (!m)
+		Rf_error("a large vector is no more: a finalizer uses it late");
+	return m;
 }
 
 static R_xlen_t vector_length(SEXP x)
 {
-	const struct mapping *m = mapping_of(x);
-	if (m)
-		return (R_xlen_t)m->length;
+	if (!is_stand_in(x))
+		return (R_xlen_t)mapping_of(x)->length;
 	struct state s;
 	memcpy(&s, RAW(R_altrep_data1(x)), sizeof(s));
 	return (R_xlen_t)s.length;
@@ -92,41 +106,37 @@ static R_xlen_t vector_length(SEXP x)
 static void *vector_data(SEXP x, Rboolean writable)
 {
 	struct mapping *m = mapping_of(x);
-	if (!m)
-		Rf_error("a stand-in has no data");
 	m->written = m->written || writable;
 	return m->at;
 }
 
 static const void *vector_data_or_null(SEXP x)
 {
-	const struct mapping *m = mapping_of(x);
-	return m ? m->at : NULL;
+	return is_stand_in(x) ? NULL : mapping_of(x)->at;
 }
 
 static SEXP vector_state(SEXP x)
 {
-	return mapping_of(x) ? NULL : R_altrep_data1(x);
+	return is_stand_in(x) ? R_altrep_data1(x) : NULL;
 }
 
+/* In a fork the counts and the descriptor are not ours. A finalizer that runs
+ * after this one, in the same collection, can still reach the vector: it gets
+ * an error. (To wait for the next collection would take another finalizer, and
+ * R loses some of those that are registered in a finalizer.) */
 static void unmap(SEXP pointer)
 {
-	/* Memory of this process alone, whichever it is. */
 	struct mapping *m = R_ExternalPtrAddr(pointer);
-	if (!m)
+	if (!m || m->owner != proc_self())
 		return;
 	R_ClearExternalPtr(pointer);
 	mapped -= m->size;
+	if (collect_at > mapped + COLLECT_AFTER)
+		collect_at = mapped + COLLECT_AFTER;
 	opened -= m->fd >= 0;
 	io_close(&m->fd);
 	(void)munmap(m->at, m->size);
 	free(m);
-}
-
-static bool has_id(int fd, const void *id)
-{
-	uint64_t it;
-	return store_id(fd, &it) == 0 && it == *(const uint64_t *)id;
 }
 
 /* A mapping of the descriptor, which is taken over: 0 or -errno. */
@@ -134,13 +144,21 @@ static int map(struct mapping **made, int fd, size_t length, size_t width)
 {
 	struct shm s;
 	struct mapping *m = malloc(sizeof(*m));
+	if (owner != proc_self()) { /* what was counted is the parent's */
+		owner = proc_self();
+		opened = mapped = 0;
+	}
 	int rc = shm_adopt(&s, fd);
 	if (rc == 0)
 		rc = !m			       ? -ENOMEM
 		     : length > s.size / width ? -EPROTO
 					       : shm_map(&s, SHM_COPIED);
 	if (rc == 0) {
-		*m = (struct mapping){s.at, s.size, length, -1, false};
+		*m = (struct mapping){.owner = owner,
+				      .at = s.at,
+				      .size = s.size,
+				      .length = length,
+				      .fd = -1};
 		s.at = NULL; /* the mapping stays */
 		mapped += m->size;
 		if (opened < OPEN) {
@@ -187,11 +205,11 @@ static SEXP vector_duplicate(SEXP x, Rboolean deep)
 {
 	(void)deep;
 	const struct mapping *m = mapping_of(x);
-	if (!m || m->written || m->fd < 0)
+	if (m->owner != proc_self() || m->written || m->fd < 0)
 		return NULL; /* R copies it */
 	SEXP pointer = PROTECT(new_pointer());
 	size_t k = class_of((SEXPTYPE)TYPEOF(x));
-	struct mapping *again;
+	struct mapping *again = NULL;
 	int fd = fcntl(m->fd, F_DUPFD_CLOEXEC, 0);
 	SEXP y = NULL;
 	if (fd >= 0 && map(&again, fd, m->length, classes[k].width) == 0)
@@ -211,8 +229,9 @@ static SEXP vector_unserialize(SEXP class, SEXP state)
 		Rf_error("a large vector came without its data");
 	memcpy(&s, RAW(state), sizeof(s));
 	SEXP pointer = PROTECT(new_pointer());
-	struct mapping *m;
-	int rc = link_claim(source, has_id, &s.id);
+	struct mapping *m = NULL;
+	int rc = link_claim(&source->link, wire_passed(&source->head), store_is,
+			    &s.id);
 	if (rc >= 0)
 		rc = map(&m, rc, s.length, classes[k].width);
 	if (rc < 0)
@@ -226,7 +245,7 @@ static Rboolean vector_inspect(SEXP x, int pre, int deep, int pvec,
 			       void (*inspect)(SEXP, int, int, int))
 {
 	(void)pre, (void)deep, (void)pvec, (void)inspect;
-	Rprintf(" pool: %s\n", mapping_of(x) ? "mapped" : "a stand-in");
+	Rprintf(" pool: %s\n", is_stand_in(x) ? "a stand-in" : "mapped");
 	return TRUE;
 }
 
@@ -314,6 +333,13 @@ int r_vector_segment(SEXP x)
 	size_t k = class_of((SEXPTYPE)TYPEOF(x));
 	if (!ALTREP(x) || !R_altrep_inherits(x, classes[k].class))
 		return -1;
+	if (is_stand_in(x))
+		return -1;
 	const struct mapping *m = mapping_of(x);
-	return m && !m->written ? m->fd : -1;
+	return m->owner == proc_self() && !m->written ? m->fd : -1;
+}
+
+SEXP C_vector_mapped(void)
+{
+	return Rf_ScalarLogical(owner == proc_self() && mapped > 0);
 }

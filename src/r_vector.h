@@ -11,7 +11,7 @@
 
 #include <R_ext/Rdynload.h>
 
-#include "link.h"
+#include "chan.h"
 #include "r_util.h"
 
 #define VECTOR_LARGE ((size_t)1 << 20) /* bytes: smaller ones are copied */
@@ -27,9 +27,9 @@ size_t r_vector_bytes(SEXP x);
  * known by `id`; it has the vector's attributes. */
 SEXP r_vector_stand_in(SEXP x, uint64_t id);
 
-/* Where stand-ins that are unserialized find their data, until it is called
- * with NULL. */
-void r_vector_source(struct link *from);
+/* Where stand-ins that are unserialized find their data: with the message in
+ * front of a channel; NULL: nowhere. What it was before. */
+struct chan *r_vector_source(struct chan *from);
 
 /* The descriptor, not the caller's, of the segment that such a vector is mapped
  * from and still equals; -1: there is none. */

@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <string.h>
 
+/* Written by its side, or read.
+ * NOLINTNEXTLINE(readability-non-const-parameter) */
 void ring_init(struct ring *r, struct ring_state *state, unsigned char *bytes,
 	       size_t size)
 {

@@ -39,6 +39,7 @@ static int reopen(int fd, int flags)
 	char path[64];
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	int again = open(path, flags | O_CLOEXEC);
+	/* cppcheck-suppress resourceLeak ; it is what is returned */
 	return again < 0 ? -errno : again;
 }
 
@@ -125,4 +126,10 @@ int store_id(int fd, uint64_t *id)
 		return -errno;
 	*id = (uint64_t)st.st_ino;
 	return 0;
+}
+
+bool store_is(int fd, const void *id)
+{
+	uint64_t it = 0;
+	return store_id(fd, &it) == 0 && it == *(const uint64_t *)id;
 }

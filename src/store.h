@@ -10,6 +10,7 @@
 #ifndef POOL_STORE_H
 #define POOL_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,7 +35,8 @@ void store_release(struct store *s);
 int store_put(struct store *s, const void *bytes, size_t n, int *fd,
 	      uint64_t *id);
 
-/* What a descriptor that came is known by. */
+/* What a descriptor that came is known by; is it known by that uint64_t? */
 int store_id(int fd, uint64_t *id);
+bool store_is(int fd, const void *id);
 
 #endif

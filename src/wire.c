@@ -67,7 +67,8 @@ int wire_begin(struct wire_writer *w, struct buf *to, const struct wire_head *h)
 {
 	unsigned char head[WIRE_HEAD];
 	wire_pack(h, head);
-	*w = (struct wire_writer){.to = to, .start = to->len};
+	*w = (struct wire_writer){
+		.to = to, .start = to->len, .stays = wire_passed(h) > 0};
 	int rc = buf_append(to, head, WIRE_HEAD);
 	if (rc == 0)
 		rc = open_fragment(w);
@@ -119,7 +120,7 @@ int wire_give_up(struct wire_writer *w)
 {
 	if (!w->open)
 		return 0;
-	if (!w->broken_up) {
+	if (!w->broken_up && !w->stays) {
 		w->to->len = w->start;
 		w->open = false;
 		return 0;

@@ -33,15 +33,18 @@ enum wire_kind {
 };
 
 enum {
-	WIRE_LAST = 1,	  /* RANGE: drop the call after it */
-	WIRE_MIXED = 2,	  /* RESULT: errors and conditions among it */
-	WIRE_QUIET = 4,	  /* RANGE: an answer without results will do */
-	WIRE_AWAKE = 8,	  /* RANGE: there is a core to wait for the next on */
-	WIRE_FAILED = 16, /* RESULT: an error, where QUIET leaves it out */
-	WIRE_KEEP = 64,	  /* RANGE: keep the function after the call */
-	WIRE_LARGE = 128, /* descriptors of large vectors go with the payload */
-	WIRE_PLAIN = 32,  /* the payload is in the compact form */
+	WIRE_LAST = 1,	/* RANGE, STAGE: drop the call after it */
+	WIRE_MIXED = 2, /* RESULT: errors and conditions among it */
+	WIRE_QUIET = 4, /* RANGE: an answer without results will do */
+	WIRE_AWAKE = 8, /* RANGE, STAGE: there is a core to wait for more on */
+	WIRE_FAILED = 16,  /* RESULT: an error, where QUIET leaves it out */
+	WIRE_PLAIN = 32,   /* the payload is in the compact form */
+	WIRE_KEEP = 64,	   /* RANGE, STAGE, END: keep the call's function */
+	WIRE_FORGOT = 128, /* RESULT: it is not kept after all */
+	WIRE_PASSED = 256, /* times the descriptors that come with it */
 };
+
+enum { WIRE_MOST_PASSED = 64 };
 
 struct wire_head {
 	uint16_t kind;
@@ -51,6 +54,12 @@ struct wire_head {
 	uint64_t count;
 	int64_t extra;
 };
+
+/* How many descriptors come with a message. */
+static inline size_t wire_passed(const struct wire_head *h)
+{
+	return h->flags / WIRE_PASSED;
+}
 
 #define WIRE_HEAD ((size_t)36)
 #define WIRE_WORD ((size_t)4)
@@ -79,6 +88,7 @@ struct wire_writer {
 	size_t word;	/* offset of the open fragment's word, or SIZE_MAX */
 	bool open;	/* between begin and end */
 	bool broken_up; /* part of it was sent */
+	bool stays;	/* descriptors of it were: it cannot be taken back */
 };
 
 int wire_begin(struct wire_writer *w, struct buf *to,

@@ -2,8 +2,17 @@
 # N failed"; a failure, or no test at all, makes the status non-zero.
 #
 #   FILTER=name Rscript tools/test.R
+#
+# Without a filter, what differs from one transport to the other is run over
+# either.
 
 library(testthat)
+
+# Of the files, those that take the least time for what they cover.
+over_socket <- paste0(
+  "parallel-(call|chunks|functions)|conditions|reentry|replay|azurermr|limits|",
+  "staged|large$|large-life|plain|kept$"
+)
 
 # One line per file, as it ends: a run that hangs shows where.
 file_reporter <- R6::R6Class("file_reporter",
@@ -31,19 +40,28 @@ count <- function(results) {
   )
 }
 
-main <- function() {
-  # What a check on CRAN leaves out for its length is run here.
-  Sys.setenv(NOT_CRAN = "true")
-  filter <- Sys.getenv("FILTER")
+run <- function(filter) {
   results <- test_dir("tests/testthat",
     package = "pool", load_package = "installed",
-    filter = if (nzchar(filter)) filter,
+    filter = filter,
     reporter = MultiReporter$new(
       reporters = list(file_reporter$new(), CheckReporter$new())
     ),
     stop_on_failure = FALSE
   )
-  n <- count(results)
+  count(results)
+}
+
+main <- function() {
+  # What a check on CRAN leaves out for its length is run here.
+  Sys.setenv(NOT_CRAN = "true")
+  filter <- Sys.getenv("FILTER")
+  n <- run(if (nzchar(filter)) filter)
+  if (!nzchar(filter)) {
+    cat("\nover the socket:\n")
+    Sys.setenv(POOL_TEST_TRANSPORT = "socket") # helper.R looks at it
+    n <- n + run(over_socket)
+  }
   cat(sprintf("%d passed, %d failed", n["passed"], n["failed"]))
   skipped <- if (n["skipped"] > 0) sprintf(", %d skipped", n["skipped"])
   cat(skipped, "\n", sep = "")

@@ -457,7 +457,7 @@ static void between_processes(void)
 	for (int m = 1; m <= 3; m++) {
 		int rc;
 		while ((rc = chan_head(&to, &h)) == -EAGAIN) {
-			CHECK(link_wait(&to.link, false, 10000) == 1);
+			CHECK(link_wait(&to.link, LINK_NONE, 10000) == 1);
 			int filled = chan_fill(&to);
 			/* A wake-up may be an old one. */
 			CHECK(filled == 0 || (shares && filled == -EAGAIN));
@@ -701,10 +701,19 @@ static void passes_descriptors(void)
 
 /* ---- descriptors with memory ---- */
 
+static struct wire_head with(uint64_t first, size_t n)
+{
+	struct wire_head h = numbered(first);
+	h.flags = (uint16_t)(n * WIRE_PASSED);
+	return h;
+}
+
 /* A message with as many copies of one descriptor. */
 static struct blob *blob_with(uint64_t first, int fd, size_t n)
 {
 	struct blob *s = new_blob(first, 10, first);
+	struct wire_head h = with(first, n);
+	wire_pack(&h, s->buf.bytes);
 	for (size_t i = 0; i < n; i++) {
 		int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 		CHECK(copy >= 0 && blob_attach(s, copy) == 0);
@@ -712,10 +721,49 @@ static struct blob *blob_with(uint64_t first, int fd, size_t n)
 	return s;
 }
 
+/* With a socket that holds all that can be passed. */
+static void set_up_roomy(void)
+{
+	set_up();
+	int large = 200000;
+	CHECK(setsockopt(from.link.fd, SOL_SOCKET, SO_SNDBUF, &large,
+			 sizeof(large)) == 0);
+}
+
 static bool is_any(int fd, const void *of)
 {
 	(void)of;
 	return fd >= 0;
+}
+
+/* Of the message in front: all its descriptors work, in order. Their files are
+ * pipes, which are written to. */
+static void use_all(size_t n)
+{
+	CHECK(wire_passed(&to.head) == n);
+	for (size_t k = 0; k < n; k++) {
+		int fd = link_claim(&to.link, n, is_any, NULL);
+		CHECK(fd >= 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC);
+		CHECK(write(fd, "x", 1) == 1 && close(fd) == 0);
+	}
+	CHECK(link_claim(&to.link, n, is_any, NULL) == -ENOENT);
+}
+
+/* So many were written, and nobody can write more; or somebody can. */
+static void check_uses(int in, ssize_t n, bool open)
+{
+	char some[1000];
+	if (n > 0)
+		CHECK(read(in, some, sizeof(some)) == n);
+	CHECK(io_wait(in, POLLIN, 0) == !open);
+	CHECK(open || read(in, some, 1) == 0);
+}
+
+static size_t attach(int fd, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		CHECK(chan_attach(&from, fcntl(fd, F_DUPFD_CLOEXEC, 3)) == 0);
+	return n;
 }
 
 /* They are there when their message is, in order, however small it is; and the
@@ -726,68 +774,97 @@ static void blobs_with_descriptors(void)
 	set_up();
 	struct blob *s = blob_with(1, out, 2);
 	CHECK(close(out) == 0);
+	CHECK(chan_wants(&from) == LINK_NONE);
 	for (uint64_t i = 0; i < 3; i++) {
 		CHECK(chan_queue(&from, s) == 0);
 		write_message(2, 10, 2);
 	}
-	CHECK(s->refs == 4 && chan_passes(&from));
+	CHECK(s->refs == 4 && chan_wants(&from) == LINK_PASS);
 	for (uint64_t i = 0; i < 3; i++) {
 		head(1);
+		use_all(2);
 		payload(10, 1);
-		for (int k = 0; k < 2; k++) {
-			int fd = link_claim(&to.link, is_any, NULL);
-			CHECK(fd >= 0 && write(fd, "x", 1) == 1);
-			CHECK(close(fd) == 0);
-		}
 		head(2);
+		use_all(0);
 		payload(10, 2);
 	}
 	nothing_left();
-	CHECK(!chan_passes(&from) && s->refs == 1);
-	CHECK(link_claim(&to.link, is_any, NULL) == -ENOENT);
-	char some[10];
-	CHECK(read(in, some, 10) == 6 && io_wait(in, POLLIN, 0) == 0);
+	CHECK(chan_wants(&from) == LINK_NONE && s->refs == 1);
+	CHECK(link_credit(&from.link) == LINK_CREDIT);
+	CHECK(link_claim(&to.link, LINK_CREDIT, is_any, NULL) == -ENOENT);
+	check_uses(in, 6, true);
 	blob_unref(s);
-	CHECK(read(in, some, 10) == 0 && close(in) == 0);
+	check_uses(in, 0, false);
+	CHECK(close(in) == 0);
 	tear_down();
 }
 
-/* More than the socket holds: not a byte of the message comes before them. */
-static void passes_when_there_is_room(void)
+/* More than can be on the way: not a byte of a message comes before its
+ * descriptors, and these wait for those before them to be done with, read or
+ * not; over a socket that takes them all, or not. */
+static void passes_when_there_is_credit(bool roomy)
 {
-	enum { N = 500 };
-	struct wire_head h;
-	set_up();
-	struct blob *s = blob_with(1, 0, N);
+	enum { N = 60, BLOBS = 7 };
+	int in, out = pipe_to(&in);
+	if (roomy)
+		set_up_roomy();
+	else
+		set_up();
+	struct blob *s = blob_with(1, out, N);
+	CHECK(close(out) == 0);
 	write_message(0, 10, 0);
-	CHECK(chan_queue(&from, s) == 0);
-	CHECK(chan_flush(&from) == -EAGAIN && chan_passes(&from));
+	for (int i = 0; i < BLOBS; i++)
+		CHECK(chan_queue(&from, s) == 0);
+	CHECK(chan_flush(&from) == -EAGAIN && chan_wants(&from) == LINK_PASS);
 	CHECK(from.queue_passed > 0 && from.queue_passed < N);
+	CHECK(!roomy || from.queue_passed == LINK_CREDIT - 2 * N);
 	head(0);
 	payload(10, 0);
-	size_t passed = from.queue_passed;
-	CHECK(chan_flush(&from) == -EAGAIN || !chan_passes(&from));
-	while (chan_passes(&from)) {
-		CHECK(chan_head(&to, &h) == -EAGAIN);
-		CHECK(chan_fill(&to) == -EAGAIN); /* takes them in */
-		int rc = chan_flush(&from);
-		CHECK(rc == 0 || rc == -EAGAIN);
-		CHECK(rc == 0 || from.queue_passed > passed);
-		passed = from.queue_passed;
+	struct wire_head h;
+	ssize_t used = 0;
+	for (int i = 0; i < BLOBS; i++) {
+		head(1);
+		for (int k = 0; k < 10; k++) {
+			(void)chan_flush(&from);
+			(void)chan_fill(&to);
+		}
+		/* It takes no more than that, and says so. */
+		size_t passed = from.queue_passed;
+		for (int k = 0; k < 3; k++) {
+			CHECK(!chan_pending(&from) ||
+			      chan_flush(&from) == -EAGAIN);
+			CHECK(from.queue_passed == passed);
+			CHECK(chan_fill(&to) == -EAGAIN);
+		}
+		CHECK((link_credit(&from.link) == 0) == (i < BLOBS - 2));
+		if (i % 3 == 0) {
+			use_all(N);
+			used += N;
+			payload(10, 1);
+		} else {
+			CHECK(chan_finish(&to) == 0);
+		}
 	}
-	head(1);
-	payload(10, 1);
+	CHECK(chan_head(&to, &h) == -EAGAIN);
 	nothing_left();
+	CHECK(link_credit(&from.link) == LINK_CREDIT);
+	check_uses(in, used, true);
 	blob_unref(s);
+	check_uses(in, 0, false);
+	CHECK(close(in) == 0);
 	tear_down();
 }
 
-/* Who waits for the socket sleeps. */
-static void waits_to_pass(void)
+/* Who waits for credit, or for the socket, sleeps. */
+static void waits_to_pass(bool roomy)
 {
-	set_up();
-	struct blob *s = blob_with(1, 0, 500);
-	CHECK(chan_queue(&from, s) == 0);
+	if (roomy)
+		set_up_roomy();
+	else
+		set_up();
+	struct blob *s = blob_with(1, 0, 64);
+	for (int i = 0; i < 4; i++)
+		CHECK(chan_queue(&from, s) == 0);
 	double t = test_now();
 	int times = 0;
 	while (test_now() - t < 0.25) {
@@ -796,6 +873,357 @@ static void waits_to_pass(void)
 	}
 	CHECK(times < 20);
 	blob_unref(s);
+	tear_down();
+}
+
+/* Another process reads, now and then: it goes on. */
+static void passes_between_processes(void)
+{
+	enum { BLOBS = 300 };
+	int in, out = pipe_to(&in);
+	set_up_roomy();
+	struct blob *s = blob_with(1, out, 50);
+	CHECK(close(out) == 0);
+	pid_t pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		int rc;
+		io_close(&to.link.fd);
+		for (int i = 0; i < BLOBS; i++)
+			CHECK(chan_queue(&from, s) == 0);
+		double limit = test_now() + 20;
+		while ((rc = chan_relieve(&from)) == -EAGAIN)
+			CHECK(test_now() < limit);
+		CHECK(rc == 0);
+		_exit(0);
+	}
+	io_close(&from.link.fd);
+	blob_unref(s);
+	struct wire_head h;
+	for (int i = 0; i < BLOBS; i++) {
+		int rc;
+		while ((rc = chan_head(&to, &h)) == -EAGAIN) {
+			CHECK(link_wait(&to.link, LINK_NONE, 10000) == 1);
+			rc = chan_fill(&to);
+			CHECK(rc == 0 || rc == -EAGAIN);
+		}
+		CHECK(rc == 0 && h.first == 1);
+		use_all(50);
+		payload(10, 1);
+		char some[50];
+		CHECK(read(in, some, 50) == 50);
+		if (test_below(20) == 0)
+			test_sleep(0.01);
+	}
+	test_wait_ok(pid);
+	check_uses(in, 0, false);
+	CHECK(close(in) == 0);
+	tear_down();
+}
+
+/* Dropped unread, whole, half read, or in the middle of being written. */
+static void dropped_unread(void)
+{
+	static const size_t sizes[] = {0, 10, 100000, 700000};
+	int in, out = pipe_to(&in);
+	set_up_roomy();
+	interrupt_waits(true);
+	for (size_t i = 0; i < 12; i++) {
+		size_t n = sizes[i % 4];
+		struct wire_head h = numbered(i);
+		unsigned char *bytes = calloc(n + 1, 1);
+		CHECK(bytes);
+		for (size_t k = 0; k < 5; k++)
+			(void)attach(out, 1);
+		CHECK(chan_begin_with(&from, &h) == 0);
+		CHECK(chan_put(&from, bytes, n) == 0);
+		chan_end(&from);
+		write_message(100, 3, 1);
+		head(i);
+		CHECK(link_credit(&from.link) == LINK_CREDIT - 5);
+		size_t got = 0;
+		if (i / 4 == 1 && n > 0)
+			CHECK(chan_pull(&to, bytes, 1, &got) == 0);
+		if (i / 4 == 2)
+			CHECK(close(link_claim(&to.link, 5, is_any, NULL)) ==
+			      0);
+		int rc;
+		while ((rc = chan_finish(&to)) == -EAGAIN) {
+			CHECK(link_credit(&from.link) == LINK_CREDIT - 5);
+			(void)chan_flush(&from);
+		}
+		CHECK(rc == 0 && link_credit(&from.link) == LINK_CREDIT);
+		head(100);
+		use_all(0);
+		payload(3, 1);
+		nothing_left();
+		free(bytes);
+	}
+	interrupt_waits(false);
+	CHECK(close(out) == 0);
+	check_uses(in, 0, false);
+	CHECK(close(in) == 0);
+	tear_down();
+}
+
+/* Descriptors that are known before their message is. */
+static void attached(void)
+{
+	int in, out = pipe_to(&in);
+	set_up_roomy();
+	struct wire_head h = numbered(1);
+	CHECK(chan_credit(&from) == WIRE_MOST_PASSED);
+	/* None: a message as any other. */
+	CHECK(chan_begin_with(&from, &h) == 0);
+	CHECK(chan_put(&from, (unsigned char[]){byte_at(0, 1)}, 1) == 0);
+	chan_end(&from);
+	head(1);
+	use_all(0);
+	payload(1, 1);
+	/* Theirs go ahead of its bytes; what is written before and after has
+	 * none. */
+	write_message(2, 10, 2);
+	(void)attach(out, 3);
+	CHECK(link_credit(&from.link) == LINK_CREDIT);
+	CHECK(chan_begin_with(&from, &h) == 0);
+	CHECK(link_credit(&from.link) == LINK_CREDIT - 3);
+	chan_end(&from);
+	write_message(2, 10, 2);
+	(void)attach(out, WIRE_MOST_PASSED);
+	CHECK(chan_begin_with(&from, &h) == 0);
+	chan_end(&from);
+	CHECK(chan_credit(&from) == LINK_CREDIT - 3 - WIRE_MOST_PASSED);
+	for (int i = 0; i < 2; i++) {
+		head(2);
+		use_all(0);
+		payload(10, 2);
+		head(1);
+		use_all(i == 0 ? 3 : WIRE_MOST_PASSED);
+		payload(0, 0);
+	}
+	nothing_left();
+	check_uses(in, 3 + WIRE_MOST_PASSED, true);
+	/* They are left out, on purpose, by another message, or for good. */
+	(void)attach(out, 3);
+	chan_detach(&from);
+	chan_detach(&from);
+	CHECK(chan_begin_with(&from, &h) == 0);
+	chan_end(&from);
+	(void)attach(out, 3);
+	CHECK(chan_begin(&from, &h) == 0);
+	chan_end(&from);
+	CHECK(chan_begin_with(&from, &h) == 0);
+	chan_end(&from);
+	for (int i = 0; i < 3; i++) {
+		head(1);
+		use_all(0);
+		payload(0, 0);
+	}
+	CHECK(link_credit(&from.link) == LINK_CREDIT);
+	(void)attach(out, 3);
+	CHECK(close(out) == 0);
+	CHECK(io_wait(in, POLLIN, 0) == 0);
+	tear_down();
+	check_uses(in, 0, false);
+	CHECK(close(in) == 0);
+}
+
+/* Those of a blob that waits come first: none can be passed until then. Those
+ * of a message that waits have been passed. */
+static void in_order_of_messages(void)
+{
+	int in[2], out[2] = {pipe_to(&in[0]), pipe_to(&in[1])};
+	set_up_roomy();
+	struct blob *s = blob_with(1, out[0], 2);
+	struct wire_head h = numbered(2);
+	for (int round = 0; round < 3; round++) {
+		(void)attach(out[1], 3);
+		CHECK(chan_begin_with(&from, &h) == 0);
+		chan_end(&from);
+		CHECK(chan_credit(&from) > 0);
+		CHECK(chan_queue(&from, s) == 0);
+		CHECK(chan_credit(&from) == 0);
+		CHECK(chan_flush(&from) == 0);
+		CHECK(chan_credit(&from) > 0);
+		(void)attach(out[1], 1);
+		CHECK(chan_begin_with(&from, &h) == 0);
+		chan_end(&from);
+		head(2);
+		use_all(3);
+		payload(0, 0);
+		check_uses(in[1], 3, true);
+		head(1);
+		use_all(2);
+		payload(10, 1);
+		check_uses(in[0], 2, true);
+		head(2);
+		use_all(1);
+		payload(0, 0);
+		check_uses(in[1], 1, true);
+	}
+	nothing_left();
+	blob_unref(s);
+	CHECK(link_credit(&from.link) == LINK_CREDIT);
+	for (int i = 0; i < 2; i++) {
+		CHECK(close(out[i]) == 0);
+		check_uses(in[i], 0, false);
+		CHECK(close(in[i]) == 0);
+	}
+	tear_down();
+}
+
+/* A message that was given up, of which there are only its descriptors. */
+static void check_given_up(uint64_t first, size_t n, size_t credit)
+{
+	unsigned char c;
+	size_t got = 0;
+	head(first);
+	CHECK(wire_passed(&to.head) == n);
+	CHECK(link_credit(&from.link) == credit);
+	CHECK(chan_pull(&to, &c, 1, &got) == -ECANCELED && got == 0);
+	CHECK(chan_finish(&to) == 0);
+	CHECK(link_credit(&from.link) == credit + n);
+}
+
+/* Not all can be passed: those that were go with a message that was given up,
+ * and all else goes on. */
+static void not_all_passed(void)
+{
+	int in, out = pipe_to(&in);
+	set_up_roomy();
+	struct blob *s = blob_with(1, out, 62);
+	struct wire_head h = numbered(2);
+	for (size_t left = 1; left < 5; left++) {
+		for (int i = 0; i < 2; i++)
+			CHECK(chan_queue(&from, s) == 0);
+		CHECK(chan_flush(&from) == 0);
+		CHECK(chan_credit(&from) == 4);
+		(void)attach(out, 4 - left);
+		CHECK(chan_begin_with(&from, &h) == 0);
+		CHECK(chan_put(&from, (unsigned char[]){byte_at(0, 2)}, 1) ==
+		      0);
+		chan_end(&from);
+		CHECK(chan_credit(&from) == left);
+		(void)attach(out, left + 2);
+		h.first = 3;
+		CHECK(chan_begin_with(&from, &h) == -EAGAIN);
+		CHECK(chan_credit(&from) == 0 && !from.writing.open);
+		/* They are not attached any more; nor would any go. */
+		CHECK(chan_begin_with(&from, &h) == 0);
+		chan_end(&from);
+		(void)attach(out, 1);
+		size_t written = from.out.len;
+		CHECK(chan_begin_with(&from, &h) == -EAGAIN);
+		CHECK(from.out.len == written);
+		write_message(4, 10, 4);
+		for (int i = 0; i < 2; i++) {
+			head(1);
+			use_all(62);
+			payload(10, 1);
+		}
+		check_uses(in, 124, true);
+		h.first = 2;
+		head(2);
+		use_all(4 - left);
+		payload(1, 2);
+		if (left < 4)
+			check_uses(in, (ssize_t)(4 - left), true);
+		check_given_up(3, left, LINK_CREDIT - left);
+		head(3);
+		use_all(0);
+		payload(0, 0);
+		head(4);
+		use_all(0);
+		payload(10, 4);
+		nothing_left();
+	}
+	blob_unref(s);
+	CHECK(close(out) == 0);
+	check_uses(in, 0, false);
+	CHECK(close(in) == 0);
+	tear_down();
+}
+
+/* Given up, or left behind by an error, after its descriptors had been passed;
+ * with part of it sent, too. */
+static void given_up_with_descriptors(void)
+{
+	enum { N = 600000 };
+	int in, out = pipe_to(&in);
+	struct wire_head h = numbered(1);
+	unsigned char *bytes = malloc(N);
+	CHECK(bytes);
+	make(bytes, 0, N, 1);
+	set_up_roomy();
+	interrupt_waits(true);
+	for (int way = 0; way < 6; way++) {
+		bool sent = way % 2;
+		h.first = 1;
+		(void)attach(out, 4);
+		CHECK(chan_begin_with(&from, &h) == 0 && from.writing.stays);
+		CHECK(chan_put(&from, bytes, sent ? N : 100) == 0);
+		if (sent)
+			CHECK(chan_relieve(&from) == -EAGAIN);
+		if (way / 2 == 0) {
+			CHECK(chan_give_up(&from) == 0);
+			CHECK(chan_give_up(&from) == 0);
+			write_message(2, 10, 2);
+		} else if (way / 2 == 1) {
+			write_message(2, 10, 2);
+		} else {
+			h.first = 2;
+			(void)attach(out, 2);
+			CHECK(chan_begin_with(&from, &h) == 0);
+			make(bytes, 0, 10, 2);
+			CHECK(chan_put(&from, bytes, 10) == 0);
+			chan_end(&from);
+			make(bytes, 0, 10, 1);
+		}
+		size_t more = way / 2 == 2 ? 2 : 0;
+		if (sent) {
+			int rc;
+			head(1);
+			CHECK(wire_passed(&to.head) == 4);
+			while ((rc = chan_finish(&to)) == -EAGAIN)
+				(void)chan_flush(&from);
+			CHECK(rc == 0);
+			CHECK(link_credit(&from.link) == LINK_CREDIT - more);
+		} else {
+			check_given_up(1, 4, LINK_CREDIT - 4 - more);
+		}
+		head(2);
+		use_all(more);
+		payload(10, 2);
+		check_uses(in, (ssize_t)more, true);
+		nothing_left();
+		CHECK(link_credit(&from.link) == LINK_CREDIT);
+	}
+	interrupt_waits(false);
+	free(bytes);
+	CHECK(close(out) == 0);
+	check_uses(in, 0, false);
+	CHECK(close(in) == 0);
+	tear_down();
+}
+
+/* A link without rings has no credit, whatever is attached. */
+static void attached_without_rings(void)
+{
+	int in, out = pipe_to(&in);
+	struct wire_head h = numbered(1);
+	set_up();
+	CHECK(chan_credit(&from) == 0);
+	(void)attach(out, 2);
+	CHECK(close(out) == 0);
+	CHECK(chan_begin_with(&from, &h) == -EINVAL);
+	CHECK(!chan_pending(&from) && !from.writing.open);
+	check_uses(in, 0, false);
+	CHECK(close(in) == 0);
+	CHECK(chan_begin_with(&from, &h) == 0);
+	chan_end(&from);
+	head(1);
+	payload(0, 0);
+	nothing_left();
 	tear_down();
 }
 
@@ -821,11 +1249,20 @@ int main(void)
 	int before = test_descriptors(getpid());
 	over_any_link();
 	passes_descriptors();
+	attached_without_rings();
 	shares = true;
 	over_any_link();
 	blobs_with_descriptors();
-	passes_when_there_is_room();
-	waits_to_pass();
+	passes_when_there_is_credit(true);
+	passes_when_there_is_credit(false);
+	waits_to_pass(true);
+	waits_to_pass(false);
+	passes_between_processes();
+	dropped_unread();
+	attached();
+	in_order_of_messages();
+	not_all_passed();
+	given_up_with_descriptors();
 	CHECK(test_descriptors(getpid()) == before);
 	return 0;
 }

@@ -32,7 +32,7 @@ static void set_up(void)
 static void check_none(const struct link *l)
 {
 	CHECK(l->fd == -1 && l->passed == -1 && l->memory.fd == -1);
-	CHECK(!link_has_rings(l) && !link_ready(l, true));
+	CHECK(!link_has_rings(l) && !link_ready(l, LINK_ROOM));
 }
 
 static void tear_down(void)
@@ -126,7 +126,7 @@ static void told_with_the_first_bytes(void)
 	CHECK(send_some(&worker, 0, 100) == 100 && wake_ups(&session) == 0);
 	CHECK(receive_some(&session, 0, 1000) == 100);
 	/* It is told once. */
-	link_sleeps(&worker, false, true);
+	link_sleeps(&worker, LINK_NONE, true);
 	CHECK(send_some(&session, 0, 10) == 10 && wake_ups(&worker) == 1);
 	CHECK(test_descriptors(getpid()) == before - 1);
 	tear_down();
@@ -137,7 +137,7 @@ static void told_late(void)
 {
 	set_up();
 	size_t n = fill(&session, 0, 1);
-	CHECK(n > 1000 && !link_ready(&session, true));
+	CHECK(n > 1000 && !link_ready(&session, LINK_ROOM));
 	CHECK(empty(&worker, 0, 12345) == n);
 	tear_down();
 	set_up();
@@ -160,26 +160,28 @@ static void wakes(void)
 	for (int i = 0; i < 2; i++) {
 		struct link *from = ends[i], *to = ends[1 - i];
 		CHECK(send_some(from, 0, 10) == 10 && wake_ups(to) == 0);
-		CHECK(link_ready(to, false) && !link_ready(from, false));
+		CHECK(link_ready(to, LINK_NONE) &&
+		      !link_ready(from, LINK_NONE));
 		CHECK(receive_some(to, 0, 10) == 10 && wake_ups(from) == 0);
-		link_sleeps(to, false, true);
+		link_sleeps(to, LINK_NONE, true);
 		CHECK(send_some(from, 0, 10) == 10);
 		CHECK(send_some(from, 10, 10) == 10);
 		CHECK(wake_ups(to) == 1);
-		link_sleeps(to, false, false);
+		link_sleeps(to, LINK_NONE, false);
 		CHECK(receive_some(to, 0, 30) == 20 && wake_ups(from) == 0);
 		size_t n = fill(from, 0, 5000);
-		CHECK(wake_ups(to) == 0 && !link_ready(from, true));
-		link_sleeps(from, false, true); /* for something to come */
+		CHECK(wake_ups(to) == 0 && !link_ready(from, LINK_ROOM));
+		link_sleeps(from, LINK_NONE, true); /* for something to come */
 		CHECK(receive_some(to, 0, 10) == 10 && wake_ups(from) == 0);
 		CHECK(fill(from, n, 5000) == 10);
-		link_sleeps(from, false, false);
-		link_sleeps(from, true, true); /* for room as well */
+		link_sleeps(from, LINK_NONE, false);
+		link_sleeps(from, LINK_ROOM, true); /* for room as well */
 		CHECK(receive_some(to, 10, 10) == 10);
-		CHECK(link_ready(from, true) && !link_ready(from, false));
+		CHECK(link_ready(from, LINK_ROOM) &&
+		      !link_ready(from, LINK_NONE));
 		CHECK(receive_some(to, 20, 10) == 10);
 		CHECK(wake_ups(from) == 1);
-		link_sleeps(from, true, false);
+		link_sleeps(from, LINK_ROOM, false);
 		CHECK(receive_some(to, 30, 10) == 10 && wake_ups(from) == 0);
 		CHECK(fill(from, n + 10, 5000) == 30);
 		CHECK(empty(to, 40, 77777) == n);
@@ -254,6 +256,43 @@ static void not_shared(void)
 	shares = true;
 }
 
+/* Those on offer are made with the first bytes sent, whatever was asked before;
+ * where they cannot be had, that is not tried again. */
+static void offered(void)
+{
+	for (int fails = 0; fails < 2; fails++) {
+		char c;
+		struct rlimit old, few;
+		shares = false;
+		set_up();
+		int before = test_descriptors(getpid());
+		session.offers = true;
+		CHECK(link_recv(&session, &c, 1) == -EAGAIN);
+		CHECK(link_wait(&session, LINK_NONE, 0) == 0);
+		link_sleeps(&session, LINK_ROOM, true);
+		CHECK(!link_ready(&session, LINK_ROOM));
+		CHECK(!link_has_rings(&session) && session.offers);
+		CHECK(test_descriptors(getpid()) == before);
+		CHECK(getrlimit(RLIMIT_NOFILE, &old) == 0);
+		few = old;
+		few.rlim_cur = fails ? 3 : old.rlim_cur;
+		CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+		CHECK(send_some(&session, 0, 10) == 10);
+		CHECK(setrlimit(RLIMIT_NOFILE, &old) == 0);
+		CHECK(link_has_rings(&session) == !fails && !session.offers);
+		CHECK(link_open(&session) == !fails);
+		CHECK(send_some(&session, 10, 10) == 10);
+		CHECK(receive_some(&worker, 0, 30) == 20);
+		CHECK(link_has_rings(&worker) == !fails && !worker.offers);
+		CHECK(send_some(&worker, 0, 10) == 10);
+		CHECK(receive_some(&session, 0, 10) == 10);
+		CHECK(test_descriptors(getpid()) == before);
+		tear_down();
+		CHECK(!session.offers && !link_open(&session));
+		shares = true;
+	}
+}
+
 /* A message that was not announced for want of something, a descriptor's place
  * in flight for example, is announced with the next one, and came once. */
 static void announced_later(void)
@@ -304,12 +343,12 @@ static void goes_through(void)
 		struct link *from = ends[i % 2], *to = ends[1 - i % 2];
 		size_t n = fill(from, 0, pieces[i % 3]);
 		CHECK(n > 10000);
-		CHECK(link_wait(from, true, 0) == 0);
-		CHECK(link_wait(to, false, 0) == 1);
+		CHECK(link_wait(from, LINK_ROOM, 0) == 0);
+		CHECK(link_wait(to, LINK_NONE, 0) == 1);
 		CHECK(receive_some(to, 0, 5000) == 5000);
 		CHECK(empty(to, 5000, pieces[i / 4]) == n - 5000);
-		CHECK(link_wait(from, true, 0) == 1);
-		CHECK(link_wait(to, false, 0) == 0);
+		CHECK(link_wait(from, LINK_ROOM, 0) == 1);
+		CHECK(link_wait(to, LINK_NONE, 0) == 0);
 		CHECK(send_some(from, n, 10) == 10);
 		CHECK(receive_some(to, n, 20) == 10);
 	}
@@ -356,7 +395,7 @@ static void ends(void)
 		for (size_t at = 0; at < n;)
 			at += receive_some(to, at, 3333);
 		for (int i = 0; i < 3; i++) {
-			CHECK(link_wait(to, false, 1000) == 1);
+			CHECK(link_wait(to, LINK_NONE, 1000) == 1);
 			CHECK(link_recv(to, &c, 1) == -EPIPE);
 		}
 		/* Nothing can be sent in the end. */
@@ -368,7 +407,7 @@ static void ends(void)
 			rc = k < 0 ? (int)k : 0;
 		}
 		if (rc == -EAGAIN)
-			rc = link_wait(to, true, 10000);
+			rc = link_wait(to, LINK_ROOM, 10000);
 		CHECK(rc == -EPIPE);
 		tear_down();
 	}
@@ -392,6 +431,7 @@ int main(void)
 	wakes();
 	wrong_memory();
 	not_shared();
+	offered();
 	announced_later();
 	no_descriptor_left();
 	CHECK(test_descriptors(getpid()) == before);

@@ -37,6 +37,7 @@ static void take_late_wake_ups(struct peer *p)
 /* Nothing comes, there is no room: so long, at no cost, or until a signal. */
 static void waits(bool to_send)
 {
+	enum link_wants wants = to_send ? LINK_ROOM : LINK_NONE;
 	struct peer p = fork_peer(true);
 	greet(&p);
 	if (p.pid == 0) { /* there, and silent */
@@ -47,19 +48,19 @@ static void waits(bool to_send)
 		fill(&p);
 	take_late_wake_ups(&p);
 	double t = test_now();
-	CHECK(link_wait(&p.link, to_send, 0) == 0);
+	CHECK(link_wait(&p.link, wants, 0) == 0);
 	CHECK(test_now() - t < 1);
 	t = test_now();
 	double used = cpu();
-	CHECK(link_wait(&p.link, to_send, 300) == 0);
+	CHECK(link_wait(&p.link, wants, 300) == 0);
 	CHECK(test_now() - t > 0.295);
 	CHECK(cpu() - used < 0.1);
 	t = test_now();
 	test_alarm(20);
-	CHECK(link_wait(&p.link, to_send, IN_TIME) == -EINTR);
+	CHECK(link_wait(&p.link, wants, IN_TIME) == -EINTR);
 	CHECK(test_now() - t > 0.015 && test_now() - t < 5);
 	test_alarm(20);
-	CHECK(link_wait(&p.link, to_send, -1) == -EINTR);
+	CHECK(link_wait(&p.link, wants, -1) == -EINTR);
 	/* Nobody is told to wake us any longer. */
 	if (shares) {
 		CHECK(p.link.in.state->reader_sleeps == 0);
@@ -86,7 +87,7 @@ static void waits_past_old_wake_ups(void)
 	double used = cpu(), t = test_now();
 	int times = 0;
 	while (test_now() - t < 0.2) {
-		int rc = link_wait(&p.link, true, 50);
+		int rc = link_wait(&p.link, LINK_ROOM, 50);
 		CHECK(rc == 0 || rc == 1);
 		times++;
 	}
@@ -127,7 +128,7 @@ static void gets_room(bool child_is_session)
 		fill(&p);
 		double t = test_now();
 		do
-			CHECK(link_wait(&p.link, true, IN_TIME) == 1);
+			CHECK(link_wait(&p.link, LINK_ROOM, IN_TIME) == 1);
 		while (send_some(&p, 1) == -EAGAIN);
 		CHECK(test_now() - t < 10);
 	}
@@ -153,14 +154,15 @@ static void killed(bool child_is_session)
 		greet(&p);
 		while (p.pid == 0) { /* from then on */
 			if (send_some(&p, 1 + test_below(50000)) < 0)
-				(void)link_wait(&p.link, true, IN_TIME);
+				(void)link_wait(&p.link, LINK_ROOM, IN_TIME);
 		}
 		double end = test_now() + (double)test_below(10000) * 1e-6;
 		while (test_now() < end) {
 			ssize_t k = receive_some(&p, 1 + test_below(100000));
 			CHECK(k > 0 || k == -EAGAIN);
 			if (k < 0 && round % 2)
-				CHECK(link_wait(&p.link, false, IN_TIME) == 1);
+				CHECK(link_wait(&p.link, LINK_NONE, IN_TIME) ==
+				      1);
 		}
 		kill_peer(&p);
 		ssize_t k;
@@ -171,7 +173,7 @@ static void killed(bool child_is_session)
 		for (int i = 0; k != -EPIPE && i < 1000; i++)
 			k = send_some(&p, 10000);
 		CHECK(k == -EPIPE ||
-		      link_wait(&p.link, true, IN_TIME) == -EPIPE);
+		      link_wait(&p.link, LINK_ROOM, IN_TIME) == -EPIPE);
 		all += p.received;
 		link_release(&p.link);
 	}
@@ -238,6 +240,7 @@ static void killed_unheard(void)
 /* While something waits for it: to speak, or to make room. */
 static void killed_while_waited_for(bool child_is_session, bool to_send)
 {
+	enum link_wants wants = to_send ? LINK_ROOM : LINK_NONE;
 	for (int asleep = 0; asleep < 2; asleep++) {
 		struct peer p = fork_peer(child_is_session);
 		greet(&p);
@@ -256,7 +259,7 @@ static void killed_while_waited_for(bool child_is_session, bool to_send)
 			rc = to_send ? send_some(&p, 1) : receive_some(&p, 1);
 			CHECK(rc > 0 || rc == -EAGAIN || rc == -EPIPE);
 			if (rc == -EAGAIN)
-				rc = link_wait(&p.link, to_send, IN_TIME);
+				rc = link_wait(&p.link, wants, IN_TIME);
 			CHECK(rc != 0);
 		}
 		CHECK(waitpid(p.pid, NULL, 0) == p.pid);
@@ -289,7 +292,7 @@ static void outlived(void)
 	CHECK(receive_some(&p, 1) == -EAGAIN);
 	memcpy(&child, bytes, sizeof(child));
 	CHECK(kill(child, SIGKILL) == 0);
-	CHECK(link_wait(&p.link, false, IN_TIME) == 1);
+	CHECK(link_wait(&p.link, LINK_NONE, IN_TIME) == 1);
 	CHECK(receive_some(&p, 1) == -EPIPE);
 	link_release(&p.link);
 }

@@ -13,10 +13,10 @@ static void sleep_for_both(struct link *l)
 	struct pollfd f = {.fd = l->fd, .events = POLLIN};
 	if (!link_has_rings(l))
 		f.events |= POLLOUT;
-	link_sleeps(l, true, true);
-	int n = poll(&f, 1, link_ready(l, true) ? 0 : IN_TIME);
-	CHECK(n == 1 || link_ready(l, true));
-	link_sleeps(l, true, false);
+	link_sleeps(l, LINK_ROOM, true);
+	int n = poll(&f, 1, link_ready(l, LINK_ROOM) ? 0 : IN_TIME);
+	CHECK(n == 1 || link_ready(l, LINK_ROOM));
+	link_sleeps(l, LINK_ROOM, false);
 }
 
 /* Pieces of any size, both ways; each waits for what it can wait for. */
@@ -39,9 +39,9 @@ static void traffic(size_t total, size_t most)
 		CHECK(k >= 0 || k == -EAGAIN);
 		bool still = p.sent == sent && p.received == received;
 		if (idle && still && p.received == total)
-			CHECK(link_wait(&p.link, true, IN_TIME) == 1);
+			CHECK(link_wait(&p.link, LINK_ROOM, IN_TIME) == 1);
 		else if (idle && still && p.sent == total)
-			CHECK(link_wait(&p.link, false, IN_TIME) == 1);
+			CHECK(link_wait(&p.link, LINK_NONE, IN_TIME) == 1);
 		else if (idle && still)
 			sleep_for_both(&p.link);
 		idle = still; /* everything is tried before a sleep */
@@ -58,12 +58,12 @@ static void traffic(size_t total, size_t most)
 
 static bool is_there(void *of)
 {
-	return link_ready(of, false);
+	return link_ready(of, LINK_NONE);
 }
 
 static void will_sleep(void *of, bool sleeps)
 {
-	link_sleeps(of, false, sleeps);
+	link_sleeps(of, LINK_NONE, sleeps);
 }
 
 /* Question and answer, staying awake or not. */

@@ -79,7 +79,7 @@ static inline void receive_all(struct peer *p, size_t n)
 		ssize_t k = receive_some(p, n - p->received);
 		CHECK(k > 0 || k == -EAGAIN);
 		if (k < 0)
-			CHECK(link_wait(&p->link, false, IN_TIME) == 1);
+			CHECK(link_wait(&p->link, LINK_NONE, IN_TIME) == 1);
 	}
 }
 

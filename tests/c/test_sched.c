@@ -382,6 +382,225 @@ static void singly(void)
 	sched_release(&s);
 }
 
+/* ---- staged ---- */
+
+static void claim_is(struct sched *s, size_t slot, size_t first, size_t count)
+{
+	size_t f, c;
+	CHECK(sched_more(s, slot));
+	CHECK(sched_claim(s, slot, &f, &c) && f == first && c == count);
+}
+
+static void claim_none(struct sched *s, size_t slots)
+{
+	size_t f, c;
+	for (size_t i = 0; i < slots; i++)
+		CHECK(!sched_more(s, i) && !sched_claim(s, i, &f, &c));
+}
+
+/* All elements, and all of them claimed and done, in any order: nothing is left
+ * to hand out. */
+static void staged_all(void)
+{
+	struct sched s;
+	CHECK(sched_init(&s, 100, 3) == 0);
+	sched_stage(&s, 100);
+	claim_none(&s, 3);
+	sched_join(&s);
+	sched_join(&s);
+	CHECK(s.claims == 2 && s.left == 100);
+	sched_finish(&s, 40, 60);
+	sched_finish(&s, 10, 30);
+	CHECK(s.left == 10 && s.claims == 2);
+	sched_finish(&s, 10, 0);
+	sched_finish(&s, 20, 30); /* once more: counts once */
+	CHECK(s.left == 10);
+	sched_leave(&s);
+	sched_finish(&s, 0, 10);
+	sched_leave(&s);
+	CHECK(s.left == 0 && s.claims == 0);
+	claim_none(&s, 3);
+	CHECK(sched_unstage(&s, 100) == 0 && s.staged == 0);
+	claim_none(&s, 3);
+	sched_release(&s);
+	/* Of none. */
+	CHECK(sched_init(&s, 0, 1) == 0);
+	sched_stage(&s, 0);
+	CHECK(sched_unstage(&s, 0) == 0 && s.left == 0);
+	claim_none(&s, 1);
+	sched_release(&s);
+}
+
+/* At the end: what was claimed and is not done runs again, each alone, first
+ * first; and is charged only from then on. */
+static void staged_and_lost(void)
+{
+	struct sched s;
+	bool given_up;
+	CHECK(sched_init(&s, 130, 2) == 0);
+	sched_stage(&s, 130);
+	sched_join(&s);
+	sched_join(&s);
+	sched_finish(&s, 0, 5);
+	sched_finish(&s, 8, 56); /* the others were lost */
+	sched_finish(&s, 66, 63);
+	sched_leave(&s);
+	sched_leave(&s);
+	claim_none(&s, 2);
+	CHECK(sched_unstage(&s, 130) == 0 && s.left == 6);
+	static const size_t left[] = {5, 6, 7, 64, 65, 129};
+	for (size_t i = 0; i < 6; i++)
+		claim_is(&s, i % 2, left[i], 1);
+	claim_none(&s, 2);
+	for (unsigned i = 0; i < RETRIES; i++) {
+		CHECK(sched_lost(&s, 0, 64, 1, RETRIES, &given_up) == 0);
+		CHECK(!given_up);
+		claim_is(&s, 0, 64, 1);
+	}
+	CHECK(sched_lost(&s, 0, 64, 1, RETRIES, &given_up) == 0 && given_up);
+	for (size_t i = 0; i < 6; i++)
+		if (i != 3)
+			sched_done(&s, i % 2, left[i], 1, 1);
+	CHECK(s.left == 0 && s.claims == 0);
+	claim_none(&s, 2);
+	sched_release(&s);
+}
+
+/* In the middle: what nobody claimed is handed out as ever, after what was
+ * lost. */
+static void staged_in_part(void)
+{
+	for (size_t staged = 60; staged <= 100; staged += 40) {
+		struct sched s;
+		size_t first, count;
+		CHECK(sched_init(&s, 100, 1) == 0);
+		sched_stage(&s, staged);
+		sched_join(&s);
+		sched_finish(&s, 0, 10);
+		sched_finish(&s, 12, 28); /* 40 was claimed, too */
+		sched_leave(&s);
+		CHECK(sched_more(&s, 0) == (staged < 100));
+		CHECK(sched_unstage(&s, 41) == 0 && s.left == 62);
+		claim_is(&s, 0, 10, 1);
+		claim_is(&s, 0, 11, 1);
+		claim_is(&s, 0, 40, 1);
+		claim_is(&s, 0, 41, 1);
+		sched_done(&s, 0, 41, 1, 1);
+		for (size_t at = 42; at < 100; at += count) {
+			CHECK(sched_claim(&s, 0, &first, &count));
+			CHECK(first == at);
+			sched_done(&s, 0, first, count, count);
+		}
+		claim_none(&s, 1);
+		CHECK(s.left == 3);
+		sched_release(&s);
+	}
+	/* Nobody came. */
+	struct sched s;
+	CHECK(sched_init(&s, 100, 1) == 0);
+	sched_stage(&s, 100);
+	claim_none(&s, 1);
+	CHECK(sched_unstage(&s, 0) == 0 && s.left == 100 && s.alones == 0);
+	claim_is(&s, 0, 0, 1);
+	sched_release(&s);
+}
+
+/* Elements behind them go to the slots that did not join, at once; then the
+ * staged ones that nobody claimed are behind, and run alone. */
+static void staged_and_the_rest(void)
+{
+	struct sched s;
+	size_t first, count;
+	CHECK(sched_init(&s, 100, 2) == 0);
+	sched_stage(&s, 10);
+	sched_join(&s);
+	claim_is(&s, 1, 10, 1);
+	sched_finish(&s, 0, 4);
+	sched_done(&s, 1, 10, 1, 1);
+	CHECK(s.left == 95 && s.claims == 1);
+	claim_is(&s, 1, 11, 16);
+	sched_leave(&s);
+	CHECK(sched_unstage(&s, 7) == 0);
+	for (size_t i = 4; i < 10; i++)
+		claim_is(&s, 0, i, 1);
+	sched_done(&s, 1, 11, 16, 16);
+	CHECK(s.claims == 6);
+	CHECK(sched_claim(&s, 1, &first, &count) && first == 27);
+	sched_release(&s);
+}
+
+/* Who has joined is at work: of those that run alone there is one at a time
+ * when all have left. */
+static void staged_and_singly(void)
+{
+	struct sched s;
+	size_t first, count;
+	CHECK(sched_init(&s, 20, 2) == 0);
+	sched_stage(&s, 4);
+	sched_join(&s);
+	claim_is(&s, 0, 4, 1);
+	sched_singly(&s);
+	CHECK(sched_again(&s, 0, 4, 1) == 0);
+	CHECK(!sched_claim(&s, 0, &first, &count));
+	sched_finish(&s, 0, 2);
+	sched_leave(&s);
+	CHECK(sched_unstage(&s, 4) == 0);
+	for (size_t i = 2; i < 5; i++) {
+		claim_is(&s, 1, i, 1);
+		CHECK(!sched_claim(&s, 0, &first, &count));
+		sched_done(&s, 1, i, 1, 1);
+	}
+	claim_is(&s, 0, 5, 1);
+	claim_is(&s, 1, 6, 1);
+	sched_release(&s);
+}
+
+/* Calls with a staged part that is claimed to somewhere, some of it done or
+ * lost in any order, while the rest goes to the others. */
+static void staged_by_chance(void)
+{
+	for (int round = 0; round < 3000; round++) {
+		size_t n = sizes[test_below(9)], slots = 1 + test_below(5);
+		size_t staged = test_below(3) ? test_below(n + 1) : n;
+		size_t claimed =
+			test_below(3) ? test_below(staged + 1) : staged;
+		size_t loss = test_below(3) * 20;
+		struct run r;
+		run_start(&r, n, slots);
+		sched_stage(&r.s, staged);
+		sched_join(&r.s);
+		for (size_t at = claimed; at > 0;) {
+			size_t k = 1 + test_below(at), left = r.s.left;
+			at -= k;
+			if (test_below(100) < loss)
+				continue;
+			sched_finish(&r.s, at, k);
+			CHECK(r.s.left == left - k);
+			for (size_t i = at; i < at + k; i++)
+				r.over[i] = true;
+		}
+		bool others = test_below(2);
+		for (size_t i = 0; others && i < 20; i++) {
+			size_t slot = test_below(slots);
+			if (r.count[slot] > 0)
+				finish(&r, slot, test_below(1000));
+			else if (ask(&r, slot))
+				CHECK(r.first[slot] >= staged);
+		}
+		bool began = r.s.cursor > staged;
+		sched_leave(&r.s);
+		CHECK(sched_unstage(&r.s, claimed) == 0);
+		CHECK(r.s.staged == 0);
+		CHECK(began || r.s.cursor == claimed);
+		size_t undone = 0;
+		for (size_t i = 0; i < (began ? staged : claimed); i++)
+			undone += !r.over[i];
+		CHECK(r.s.alones == undone);
+		simulate(&r, loss, 1000);
+		run_end(&r);
+	}
+}
+
 int main(void)
 {
 	dynamic();
@@ -391,5 +610,11 @@ int main(void)
 	lost();
 	stopped();
 	singly();
+	staged_all();
+	staged_and_lost();
+	staged_in_part();
+	staged_and_the_rest();
+	staged_and_singly();
+	staged_by_chance();
 	return 0;
 }

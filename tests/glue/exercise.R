@@ -105,6 +105,96 @@ streams <- function(session) {
   ))
 }
 
+# Elements that nodes claim by themselves: of several blocks, where one is heavy.
+staged <- function(session) {
+  x <- c(as.list(1:40), list(NULL, "b", quote(f(x)), c(a = 1)), rep(list(1.5), 20))
+  found <- session(pool_map(function(a, b) list(b, a), x, seq_along(x)))
+  stopifnot(identical(found, Map(function(a, b) list(b, a), x, seq_along(x))))
+  x[[50L]] <- raw(2^20)
+  stopifnot(identical(session(pool_lapply(x, length)), lapply(x, length)))
+  e <- session(failure(pool_lapply(1:40, function(i) if (i == 35L) stop("no ", i) else i)))
+  stopifnot(e$index == 35L, identical(e$results, replace(as.list(1:40), 35L, list(NULL))))
+}
+
+# Vectors of a megabyte: raws take the least time.
+large <- function(session) {
+  x <- rep(as.raw(1:4), 2^18)
+  y <- as.double(seq_len(2^17))
+  found <- session(pool_lapply(list(x, list(x, list(y), x)), identity))
+  stopifnot(identical(found, list(x, list(x, list(y), x))))
+  stopifnot(identical(
+    session(pool_lapply(list(x, y), function(i, a) list(i, a), a = x)),
+    list(list(x, x), list(y, x))
+  ))
+  # Sent on, copied, changed, named: each of its own.
+  a <- found[[1L]]
+  found <- session({
+    b <- a
+    b[1L] <- as.raw(9L)
+    d <- a
+    names(d) <- NULL
+    attr(d, "note") <- y
+    pool_lapply(1:2, function(i, ...) list(...), a, b, d, x)
+  })
+  expected <- list(x, replace(x, 1L, as.raw(9L)), structure(x, note = y), x)
+  stopifnot(identical(found, list(expected, expected)), identical(a, x))
+  made <- session(pool_call(function(x) {
+    y <- x
+    y[2L] <- as.raw(0L)
+    list(x, y, logical(2^18), integer(2^18), complex(2^16), y)
+  }, x))
+  y <- replace(x, 2L, as.raw(0L))
+  expected <- list(x, y, logical(2^18), integer(2^18), complex(2^16), y)
+  stopifnot(identical(made, list(expected, expected)))
+  e <- new.env()
+  e$large <- list(x, 1)
+  session(pool_export("large", e))
+  stopifnot(identical(session(pool_evalq(large))[[2L]], list(x, 1)))
+  back <- session(unserialize(serialize(found[[1L]][[1L]], NULL)))
+  stopifnot(identical(back, x))
+  # More than are passed with a message.
+  many <- lapply(1:34, function(i) x)
+  stopifnot(identical(session(pool_lapply(list(many), length)), list(34L)))
+  rm(found, made, many, a)
+  invisible(gc())
+}
+
+# What has a compact form, and what just has none.
+plain <- function(session) {
+  latin <- "caf\xe9"
+  Encoding(latin) <- "latin1"
+  deep <- "innermost"
+  for (i in 1:70) {
+    deep <- list(i, deep)
+  }
+  x <- list(
+    NULL, integer(), character(), list(), 1:3, c(TRUE, NA), c(1.5, -0, NaN), 1i, as.raw(7L),
+    c("a", NA, "\u00e9", latin), strrep("long ", 2000), rep(2.5, 600), 1:2000,
+    list(1, 2, NA), list("a", NA_character_, "\u20ac"), list(1L, "b", NULL, list(TRUE)),
+    as.list(1:1100), list(1, c(a = 2)), factor("u"), as.character(1:30), deep, quote(x)
+  )
+  stopifnot(identical(session(pool_lapply(x, identity)), x))
+  stopifnot(identical(session(pool_lapply(list(x), identity)), list(x)))
+  back <- session(pool_lapply(1:2, function(i, ...) list(...), x, deep))
+  stopifnot(identical(back, list(list(x, deep), list(x, deep))))
+}
+
+# A function that nodes have from the last call.
+kept <- function(session) {
+  f <- eval(quote(function(i) i + 1), globalenv())
+  g <- eval(quote(function(i) i * 2), globalenv())
+  stopifnot(identical(session(pool_lapply(as.double(1:40), f)), as.list(2:41 + 0)))
+  for (round in 1:2) {
+    stopifnot(identical(session(pool_lapply(c(1, 2), f)), list(2, 3)))
+    stopifnot(identical(session(pool_lapply(1, f)), list(2)))
+    stopifnot(identical(session(pool_map(f, c(1, 2))), list(2, 3)))
+    stopifnot(identical(session(pool_lapply(c(1, 2), g)), list(2, 4)))
+    body(f) <- quote(i + 2 - 1)
+    e <- session(failure(pool_lapply(list(1, "a"), g)))
+    stopifnot(inherits(e, "pool_task_error"), identical(e$results, list(2, NULL)))
+  }
+}
+
 # ---- what goes wrong ----
 
 task_errors <- function(session) {
@@ -251,6 +341,10 @@ go_through <- function(session, tag) {
     arguments = function(session) arguments(session, tag),
     everywhere = everywhere,
     streams = streams,
+    staged = staged,
+    large = large,
+    plain = plain,
+    kept = kept,
     "task errors" = task_errors,
     relays = relays,
     unserializable = unserializable,
