@@ -51,6 +51,9 @@ static SEXP read_result(struct r_pool *r, size_t slot, SEXP values)
 		(void)chan_finish(&w->chan);
 		return x;
 	}
+	/* Its end may have shown first where it was read from. */
+	int rc = x == R_NilValue ? chan_fill(&w->chan) : 0;
+	w->eof = w->eof || (rc < 0 && rc != -EAGAIN);
 	if (x == R_NilValue && !w->died && !w->eof && !r->pool.lost)
 		Rf_error("the result of a node cannot be unserialized");
 	return x;
@@ -220,6 +223,8 @@ static int collect_all(struct r_pool *r, SEXP handle, size_t slot, bool plain)
 		if (plain && h.count > 0 && !(h.flags & WIRE_PLAIN))
 			return -EBUSY;
 		collect(r, handle, slot, &h);
+		if (w->chan.has_head)
+			break; /* its worker has died in the middle */
 	}
 	return rc == -EAGAIN ? 0 : rc;
 }
