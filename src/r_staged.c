@@ -223,7 +223,7 @@ static struct {
 	size_t blocks;
 	size_t unpacked; /* the block that `block` holds */
 	SEXP block;	 /* a list of it; preserved */
-} staged;
+} staged = {.board.fd = -1, .segment.fd = -1};
 
 static int open_memory(struct shm *s, struct chan *c, uint64_t id,
 		       enum shm_use use)

@@ -11,7 +11,7 @@ library(testthat)
 # Of the files, those that take the least time for what they cover.
 over_socket <- paste0(
   "parallel-(call|chunks|functions)|conditions|reentry|replay|azurermr|limits|",
-  "staged|large$|large-life|plain|kept$"
+  "staged|large$|large-deaths|plain|kept$"
 )
 
 # One line per file, as it ends: a run that hangs shows where.

@@ -195,7 +195,8 @@ test_that("the state of a function begins anew with every call", {
 
 test_that("an external pointer in a function is nobody else's", {
   local_pool(1)
-  pointer <- methods::new("externalptr")
+  pointer <- methods::new("externalptr") # the same one each time
+  withr::defer(attr(pointer, "seen") <- NULL)
   f <- eval(bquote(function(i) {
     p <- .(pointer)
     seen <- attr(p, "seen")

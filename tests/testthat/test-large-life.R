@@ -141,58 +141,6 @@ test_that("a replacement reads what was exported before the death, large and cha
   }
 })
 
-# In a session of its own: a call that never ends could not be ended here. The
-# large vectors are passed; the strings are a long message, over any transport.
-killed_while_sending <- function(transport, what) {
-  options(pool.transport = transport)
-  suppressMessages(pool::init_pool(2))
-  if (what == "vectors") {
-    elements <- lapply(1:10, function(i) rep(as.raw(i), 3 * 2^20))
-    constant <- rep(as.raw(100), 2 * 2^20)
-  } else {
-    elements <- lapply(1:10, function(i) as.character(1:60000 + i))
-    constant <- as.character(1:30000)
-  }
-  work <- function(x, y) {
-    x[1] <- y[1]
-    list(x, y)
-  }
-  expected <- lapply(elements, work, constant)
-  took <- system.time(pool::pool_lapply(elements, work, constant))[["elapsed"]]
-  wrong <- character()
-  until <- Sys.time() + 3
-  rounds <- 0
-  while (rounds < 40 && Sys.time() < until) {
-    rounds <- rounds + 1
-    pid <- sample(unlist(pool::pool_call(Sys.getpid)), 1)
-    kill <- sprintf("sleep %.3f; kill -9 %d", stats::runif(1, 0, 1.5 * took), pid)
-    system2("sh", c("-c", shQuote(kill)), wait = FALSE, stderr = FALSE)
-    error <- tryCatch(
-      {
-        found <- pool::pool_lapply(elements, work, constant)
-        if (identical(found, expected)) NULL else "not what it should be"
-      },
-      error = conditionMessage
-    )
-    wrong <- c(wrong, error)
-    while (dir.exists(file.path("/proc", pid))) Sys.sleep(0.002)
-  }
-  list(rounds = rounds, wrong = wrong)
-}
-
-for (what in c("vectors", "strings")) {
-  local({
-    what <- what
-    test_that(paste("nodes that die while large", what, "travel lose nothing"), {
-      skip_if(Sys.which("sh") == "", "there is no shell to kill with")
-      transport <- getOption("pool.transport", "memory")
-      came_to <- in_session(killed_while_sending, list(transport, what))
-      expect_identical(came_to$wrong, character())
-      expect_gt(came_to$rounds, 2)
-    })
-  })
-}
-
 test_that("neither descriptors nor mappings pile up", {
   skip_if_no_memory()
   local_pool(2)
