@@ -142,7 +142,7 @@ test_that("nodes that die at any moment lose nothing, and little is run twice", 
     Sys.sleep(0.0005)
     i * 2
   })
-  until <- Sys.time() + 3
+  until <- Sys.time() + 2
   rounds <- 0
   while (rounds < 15 && Sys.time() < until) {
     rounds <- rounds + 1
