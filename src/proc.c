@@ -246,6 +246,25 @@ size_t proc_cores(void)
 	return n > 0 ? (size_t)n : 1;
 }
 
+int proc_used(pid_t pid, uint64_t *ns)
+{
+#ifdef __linux__
+	clockid_t clock;
+	struct timespec t;
+	int rc = clock_getcpuclockid(pid, &clock);
+	if (rc != 0)
+		return -rc;
+	if (clock_gettime(clock, &t) < 0)
+		return -errno;
+	*ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+	return 0;
+#else
+	(void)pid;
+	(void)ns;
+	return -ENOSYS;
+#endif
+}
+
 static void set_threads(const char *function)
 {
 	union {

@@ -4,6 +4,8 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /*
@@ -55,6 +57,10 @@ _Noreturn void proc_leave(int status);
 
 /* How many cores this process may run on. */
 size_t proc_cores(void);
+
+/* Processor time of a process, in nanoseconds: 0 or -errno (-ENOSYS where it
+ * cannot be told). */
+int proc_used(pid_t pid, uint64_t *ns);
 
 /* Numeric libraries that are loaded use one thread from here on. */
 void proc_one_thread(void);

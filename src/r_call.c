@@ -100,7 +100,7 @@ SEXP C_call_start(SEXP handle, SEXP token, SEXP constant, SEXP elements, SEXP n,
 	r->doing = NULL;
 	r->same = is_kept(r, handle, constant);
 	r->staged_tried = false;
-	r->began = clock_now();
+	load_begin(&r->load);
 	struct start a = {r, starts, size};
 	(void)r_pool_within(r, start, &a);
 	UNPROTECT(2);

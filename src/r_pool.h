@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "blob.h"
+#include "load.h"
 #include "pool.h"
 #include "r_util.h"
 #include "sched.h"
@@ -26,7 +27,7 @@ struct r_pool {
 
 	bool calling;
 	uint32_t number; /* of the call, from 1 */
-	uint64_t began;	 /* the call */
+	struct load load;
 	bool holds_back; /* workers that are free, as more would not help yet */
 	enum call_kind kind;
 	struct sched sched;

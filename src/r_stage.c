@@ -9,13 +9,10 @@
 
 #include <Rversion.h>
 
-#include "clock.h"
 #include "r_call.h"
 #include "r_part.h"
 #include "r_staged.h"
 #include "r_stream.h"
-
-static const uint64_t SOON_NS = 3000000;
 
 /* Does the worker have the function already? */
 static bool has_function(const struct r_pool *r, const struct worker *w)
@@ -153,13 +150,12 @@ static void end_stage(struct r_pool *r)
 		r_throw("call", rc);
 }
 
-/* Work that is soon done is not worth waking more workers for than there are
- * cores: each would have to read the function, and compete with the others. */
-static bool is_soon(const struct r_pool *r)
+/* More workers would not help: nobody waits for one in particular, and those at
+ * work use the cores. */
+static bool is_crowded(struct r_pool *r)
 {
 	return r->kind != CALL_EACH && r->sched.chunks == 0 &&
-	       pool_count(&r->pool, WORKER_BUSY) >= r->pool.cores &&
-	       clock_now() - r->began < SOON_NS;
+	       load_is_full(&r->load, &r->pool);
 }
 
 static bool has_work(const struct r_pool *r, size_t slot)
@@ -193,7 +189,7 @@ void r_call_hand_out(struct r_pool *r, SEXP handle)
 		struct r_peer p = {r, i};
 		if (!worker_free(w) || !has_work(r, i))
 			continue;
-		r->holds_back = is_soon(r);
+		r->holds_back = is_crowded(r);
 		if (r->holds_back)
 			break;
 		int rc = tell(r, handle, &p);

@@ -14,6 +14,7 @@ ranks() {
 5 chan
 6 worker sched
 7 template pool
+8 load
 TABLE
 }
 

@@ -1,0 +1,56 @@
+/* Do the workers at work keep the cores busy? */
+#include "load.h"
+
+#include "clock.h"
+#include "proc.h"
+
+static const uint64_t FIRST_NS = 3000000; /* before that nobody can know */
+static const uint64_t LOOK_NS = 1000000;  /* between two looks */
+static const uint64_t MOST_NS = 50000000;
+static const double BUSY = 0.75; /* of the cores' time: the rest is other
+				    processes', and switching's */
+
+void load_begin(struct load *l)
+{
+	*l = (struct load){.began = clock_now()};
+}
+
+/* Processor time of session and workers; 0 where it can't be told. */
+static uint64_t used_by_all(const struct pool *p)
+{
+	uint64_t all = 0, one;
+	if (proc_used(p->owner, &all) < 0)
+		return 0;
+	for (size_t i = 0; i < p->n; i++)
+		if (p->workers[i].pid > 0 &&
+		    proc_used(p->workers[i].pid, &one) == 0)
+			all += one;
+	return all;
+}
+
+/* Since the last look. A worker that was replaced has used less. */
+static bool is_busy(const struct load *l, const struct pool *p, uint64_t now,
+		    uint64_t used)
+{
+	double most = (double)(now - l->looked) * (double)p->cores;
+	return used > l->used && (double)(used - l->used) >= BUSY * most;
+}
+
+bool load_is_full(struct load *l, const struct pool *p)
+{
+	if (l->spare || pool_count(p, WORKER_BUSY) < p->cores)
+		return false;
+	uint64_t now = clock_now();
+	if (l->looked == 0) {
+		l->used = used_by_all(p);
+		l->looked = now;
+		return true;
+	}
+	if (now - l->looked < LOOK_NS || now - l->began < FIRST_NS)
+		return true;
+	uint64_t used = used_by_all(p);
+	l->spare = now - l->began > MOST_NS || !is_busy(l, p, now, used);
+	l->looked = now;
+	l->used = used;
+	return !l->spare;
+}
