@@ -30,7 +30,7 @@ SOURCES := $(wildcard DESCRIPTION NAMESPACE LICENSE NEWS.md configure cleanup \
 NEEDS := package test demo doc check lint format valgrind bench
 
 .PHONY: help deps install demo test ctest asan valgrind gctorture lint format \
-  format-check doc doc-check check bench clean
+  format-check doc doc-check check bench torture clean
 
 help:
 	@sed -nE 's/^# (make .*)/\1/p' Makefile
@@ -64,6 +64,17 @@ valgrind: install $(BUILD)/stamps/deps-test $(BUILD)/stamps/deps-valgrind
 # make gctorture     tests/gctorture.R: a garbage collection at every allocation
 gctorture: install $(BUILD)/stamps/deps-test
 	Rscript tests/gctorture.R
+
+# make torture       kills, interrupts and cycles by the thousand: half an hour
+# KILLS, INTERRUPTS, CALLS: so many of each; SEED: of what is random.
+KILLS := 10000
+INTERRUPTS := 1000
+CALLS := 1000000
+SEED := 1
+torture: install
+	Rscript tests/torture/kills.R $(KILLS) $(SEED)
+	Rscript tests/torture/interrupts.R $(INTERRUPTS) $(SEED)
+	Rscript tests/torture/cycles.R $(CALLS) $(SEED) $(BUILD)/torture.png
 
 # make lint          layers, compiler warnings, and the linters of C, shell and R
 lint: install $(BUILD)/stamps/deps-lint $(BUILD)/stamps/deps-test

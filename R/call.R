@@ -12,14 +12,16 @@ CALL_MAP <- 2L
 # n long. starts: first elements, from 0, of chunks that are bound to nodes in
 # turn, and n; NULL: every element goes to the next free node. setup: a
 # function of a reference to the call, to be kept for replacements. Returns the
-# list of n values.
+# list of n values. choice: of choices(), what the user has asked for.
 run_call <- function(kind, fun, args, elements, n, starts = NULL,
-                     names = NULL, count = "nodes", setup = NULL) {
+                     names = NULL, count = "nodes", setup = NULL,
+                     choice = no_choice) {
   handle <- pool_handle()
   token <- new.env(hash = FALSE, parent = emptyenv())
   on.exit(.Call(C_call_finish, handle, token))
   values <- .Call(
-    C_call_start, handle, token, list(kind, fun, args), elements, n, starts
+    C_call_start, handle, token, list(kind, fun, args, choice$node), elements,
+    n, starts, choice$limits
   )
   if (!is.null(notes <- .Call(C_call_quick, handle))) {
     finish_waiting(handle, notes)
@@ -32,6 +34,9 @@ run_call <- function(kind, fun, args, elements, n, starts = NULL,
     names(values) <- names # an empty list has none in parallel
   }
   if (!is.null(failures)) {
+    if (choice$returns) {
+      return(with_conditions(failures, values))
+    }
     stop_tasks(failures, values, count)
   }
   if (!is.null(setup)) {
@@ -76,10 +81,12 @@ stop_sending <- function(e, doing) {
 }
 
 # fun(args) once on every node, in the order of nodes.
-run_each <- function(fun, args, setup = NULL) {
+run_each <- function(fun, args, setup = NULL, choice = no_choice) {
   pool_handle()
   n <- the$size
-  run_call(CALL_EACH, fun, args, NULL, n, as.numeric(0:n), setup = setup)
+  run_call(CALL_EACH, fun, args, NULL, n, as.numeric(0:n),
+    setup = setup, choice = choice
+  )
 }
 
 # Chunk k is elements starts[k] + 1 to starts[k + 1].

@@ -25,9 +25,12 @@
 #'   and of all: `errors` (a list of conditions, in the order of their indices)
 #'   and `results` (a list like the value of the call, `NULL` where a task
 #'   failed).
-#' - `pool_worker_error`: a task was lost with its node, `r 3` times over.
-#'   Fields `index`, `name`, `node`, `status` (a string: how the node ended),
-#'   `errors` and `results`.
+#' - `pool_worker_error`: a task was lost with its node, once and `.retries` times
+#'   more. Fields `index`, `name`, `node`, `status` (a string: how the node
+#'   ended), `errors` and `results`. None of these where it is the function or its
+#'   arguments that nodes die of, when they read them.
+#' - `pool_timeout_error`: a task took longer than `.timeout` allows. Fields
+#'   `index`, `name`, `node`, `errors` and `results`.
 #'
 #' Warnings and messages of tasks are signalled again in the session, as the
 #' conditions they were.
@@ -104,6 +107,10 @@ throw_failure <- function(what, error, text) {
       "pool_export() and pool_evalq() told all nodes"
     ),
     call = paste0("the call cannot be prepared", why),
+    deadly = {
+      leaf <- "pool_worker_error"
+      "nodes die of the function or its arguments before they come to any element"
+    },
     busy = {
       leaf <- "pool_busy_error"
       "the pool is in the middle of another call"
@@ -144,7 +151,12 @@ task_condition <- function(failure, names, call) {
     index <- as.integer(index)
   }
   name <- if (!is.null(names)) names[[index]]
-  if (is.null(failure$parent)) {
+  if (isTRUE(failure$expired)) {
+    pool_condition("pool_timeout_error",
+      paste0("element ", index, " took longer than '.timeout' allows"), call,
+      index = index, name = name, node = failure$node
+    )
+  } else if (is.null(failure$parent)) {
     status <- status_text(failure$status)
     pool_condition("pool_worker_error",
       paste0(
@@ -160,13 +172,23 @@ task_condition <- function(failure, names, call) {
   }
 }
 
-# Signals the failures of a call. `count` says what the message counts.
-stop_tasks <- function(failures, results, count = c("nodes", "elements")) {
-  names <- names(results)
+# The failures of a call as conditions, in the order of elements.
+task_conditions <- function(failures, names) {
   failures <- as.list(failures)
   indices <- vapply(failures, `[[`, 0, "index")
-  call <- user_call()
-  errors <- lapply(failures[order(indices)], task_condition, names, call)
+  lapply(failures[order(indices)], task_condition, names, user_call())
+}
+
+# The results, conditions in the place of what failed.
+with_conditions <- function(failures, results) {
+  errors <- task_conditions(failures, names(results))
+  results[vapply(errors, `[[`, 0, "index")] <- errors
+  results
+}
+
+# Signals the failures of a call. `count` says what the message counts.
+stop_tasks <- function(failures, results, count = c("nodes", "elements")) {
+  errors <- task_conditions(failures, names(results))
   n <- switch(match.arg(count),
     nodes = length(unique(vapply(errors, `[[`, 0L, "node"))),
     elements = length(errors)

@@ -15,7 +15,7 @@ node_cleanup <- function() {
 # One set of handlers serves until something fails; then the loop is entered
 # again, and goes on where it was.
 node_main <- function() {
-  if (identical(node$doing, "work")) {
+  if (identical(node$doing, "work") && !.Call(C_node_interrupted)) {
     # A jump to top level: the fence has ended what was here.
     node_failed(simpleError("the task jumped to top level"))
   }
@@ -26,7 +26,8 @@ node_main <- function() {
         warning = node_warning,
         message = node_message
       ),
-      error = node_recover
+      error = node_recover,
+      interrupt = node_recover
     )
     if (over) {
       return()
@@ -55,8 +56,9 @@ node_loop <- function() {
 
 node_call <- function() {
   node$doing <- "call"
-  node$call <- NULL
+  node$call <- node$stopped <- NULL
   node$call <- .Call(C_node_payload, FALSE)
+  node$limits <- node$call[[4L]]
   node$doing <- ""
 }
 
@@ -66,7 +68,12 @@ node_range <- function() {
   node$doing <- "read"
   node$errors <- node$notes <- node$traceback <- node$mended <- NULL
   node$unreadable <- node$call$unreadable
-  node$claim <- .Call(C_node_claim)
+  limits <- node$limits
+  if (!is.null(limits)) {
+    node$stopped <- NULL
+    node$random <- if (!is.null(limits$seed)) random_state()
+  }
+  node$claim <- .Call(C_node_claim, limits)
   if (is.null(node$unreadable) && node$call[[1L]] != CALL_EACH) {
     node$x <- .Call(C_node_payload, node$call[[1L]] == CALL_MAP)
   }
@@ -77,7 +84,7 @@ node_range <- function() {
 
 node_work <- function() {
   claim <- node$claim
-  if (claim[[2L]] == length(claim[[1L]])) {
+  if (claim[[2L]] == length(claim[[1L]]) || !is.null(node$stopped)) {
     return()
   }
   if (!is.null(node$unreadable)) {
@@ -97,10 +104,18 @@ node_work <- function() {
 
 # After an error: what was being done decides what it is the error of.
 node_recover <- function(e) {
+  .Call(C_node_stuck)
+  if (inherits(e, "interrupt")) {
+    if (.Call(C_node_interrupted)) {
+      return(FALSE) # the claim ends where it is
+    }
+    e <- simpleError("the task was interrupted")
+  }
   switch(node$doing,
     call = { # all elements of the call
       .Call(C_node_unread)
       node$call <- list(unreadable = e)
+      node$limits <- NULL
       node$doing <- ""
     },
     read = { # all elements of the range
@@ -139,6 +154,9 @@ node_failed <- function(e) {
   place <- .Call(C_claim_skip, node$claim)
   node$errors <- c(node$errors, list(list(place, e, node$traceback)))
   node$traceback <- NULL
+  if (isTRUE(node$limits$stops)) {
+    node$stopped <- TRUE
+  }
 }
 
 node_error <- function(e) {
@@ -185,11 +203,23 @@ is_runner <- function(f) identical(f, node_lapply) || identical(f, node_map)
 
 node_reply <- function() {
   node$doing <- "reply"
+  if (!is.null(node$random)) {
+    set_random_state(node$random)
+    node$random <- NULL
+  }
   if (.Call(C_node_owes)) {
     values <- node$claim[[1L]]
+    n <- node$claim[[2L]]
+    if (n < length(values)) {
+      if (.Call(C_node_interrupted)) {
+        n <- 0L # nobody waits for them
+        node$errors <- node$notes <- NULL
+      }
+      node$claim[[1L]] <- values <- values[seq_len(n)]
+    }
     kind <- if (!is.null(node$errors)) 2L else if (!is.null(node$notes)) 1L else 0L
     value <- if (kind > 0L) list(values, node$errors, node$notes) else values
-    if (.Call(C_node_reply, value, kind)) {
+    if (.Call(C_node_reply, value, kind, n)) {
       node$call <- NULL
     }
   }

@@ -12,14 +12,20 @@
 #'
 #' The function and its constant arguments travel once to every node that takes
 #' part; elements follow in ranges whose size adapts to the time they take.
-#' Vectors of a mebibyte or more (numbers, logicals, complex numbers, raws), also
+#' Vectors of a mebibyte or more, and of 65,536 strings or more, also
 #' in lists and data frames, are shared: nodes and session map the same memory
 #' until one of them writes to it. Elements that share a reference (an
 #' environment) may share it on a node too, as in a chunk of `parallel`. An
 #' error in one element does not keep the others from being run. Warnings and
 #' messages are signalled again in the session; output goes where `outfile` of
 #' [init_pool()] says. An element whose node dies is run again on another, up to
-#' twice; then it is reported as lost.
+#' `.retries` times; then it is reported as lost. Of the elements that a node was
+#' given together only the one that was running is charged with its death; the
+#' others are run again.
+#'
+#' Ctrl-C ends a call within a second: tasks are interrupted (their `on.exit()`
+#' code runs), and what has not left by then is killed, with the processes that it
+#' has started, and replaced.
 #'
 #' @param X A vector, list or anything that [lapply()] takes.
 #' @param fun,FUN A function, or its name: looked up on the nodes by
@@ -39,6 +45,22 @@
 #' @param .scheduling `"static"`: element i runs on node i modulo the pool's
 #'   size; `"dynamic"`, and what happens where it is not given (a deviation):
 #'   on the next free one.
+#' @param .timeout Seconds that each element may take, from the start of its
+#'   evaluation; `Inf` or `NULL`: any time. One that takes longer is ended,
+#'   together with its node (which is replaced), and is not run again.
+#' @param .retries How often an element is run again whose node has died.
+#' @param .seed Random numbers: element i draws from the i-th of L'Ecuyer's
+#'   streams, so the results are the same for any size of the pool, any order and
+#'   after any death. A whole number: the streams start from
+#'   `set.seed(.seed, "L'Ecuyer-CMRG", "Inversion", "Rejection")`, and each next
+#'   one is [parallel::nextRNGStream()]. A `.Random.seed` of that kind: that one
+#'   is the first element's. `TRUE`: a number drawn from the session's
+#'   generator. `NULL` or `FALSE`: nodes draw from generators of their own.
+#'   Neither the session's generator (but for `TRUE`) nor the nodes' are changed.
+#' @param .on_error What an error does, and an element that was lost or took too
+#'   long: `"finish"`, the other elements are run, then the error is signalled;
+#'   `"stop"`, what has not started is cancelled, then the error is signalled;
+#'   `"return"`, the value has its condition in the element's place.
 #' @param expr An expression, not evaluated in the session.
 #' @param varlist Names of variables.
 #' @param envir Where they are looked up, and in its parents.
@@ -47,8 +69,8 @@
 #'   it. `pool_call()`, `pool_evalq()`: a list with the values of the nodes, in
 #'   order. `pool_export()`: `NULL`, invisibly.
 #' @section Errors: `pool_absent_error`, `pool_input_error`,
-#'   `pool_serialize_error`, `pool_task_error`, `pool_worker_error`; see
-#'   [pool_conditions].
+#'   `pool_serialize_error`, `pool_task_error`, `pool_worker_error`,
+#'   `pool_timeout_error`; see [pool_conditions].
 #' @source The functions of AzureRMR's pool and of `parallel`.
 #' @examples
 #' init_pool(2)
@@ -66,20 +88,40 @@ NULL
 
 #' @rdname pool_apply
 #' @export
-pool_lapply <- function(X, fun, ..., chunk.size = NULL) {
+pool_lapply <- function(X, fun, ..., chunk.size = NULL,
+                        .timeout = getOption("pool.timeout", Inf),
+                        .retries = getOption("pool.retries", 2),
+                        .seed = getOption("pool.seed"),
+                        .on_error = getOption("pool.on_error", "finish")) {
   pool_handle()
   fun <- check_function(fun, "fun")
-  run_lapply(X, fun, list(...), chunk.size)
+  choice <- if (missing(.timeout) && missing(.retries) && missing(.seed) &&
+    missing(.on_error) && .Call(C_choice_none)) {
+    no_choice
+  } else {
+    choices(.timeout, .retries, .seed, .on_error)
+  }
+  run_lapply(X, fun, list(...), chunk.size, choice)
 }
 
 #' @rdname pool_apply
 #' @export
 pool_sapply <- function(X, FUN, ..., simplify = TRUE, USE.NAMES = TRUE,
-                        chunk.size = NULL) {
+                        chunk.size = NULL,
+                        .timeout = getOption("pool.timeout", Inf),
+                        .retries = getOption("pool.retries", 2),
+                        .seed = getOption("pool.seed"),
+                        .on_error = getOption("pool.on_error", "finish")) {
   pool_handle()
   FUN <- find_function(FUN, "FUN", parent.frame())
   USE.NAMES <- check_flag(USE.NAMES, "USE.NAMES", like_if = TRUE)
-  answer <- run_lapply(as.list(X), FUN, list(...), chunk.size,
+  choice <- if (missing(.timeout) && missing(.retries) && missing(.seed) &&
+    missing(.on_error) && .Call(C_choice_none)) {
+    no_choice
+  } else {
+    choices(.timeout, .retries, .seed, .on_error)
+  }
+  answer <- run_lapply(as.list(X), FUN, list(...), chunk.size, choice,
     use = if (USE.NAMES && is.character(X)) X
   )
   if (USE.NAMES && is.character(X) && length(X) == 0L) {
@@ -96,11 +138,21 @@ pool_sapply <- function(X, FUN, ..., simplify = TRUE, USE.NAMES = TRUE,
 #' @export
 pool_map <- function(fun, ..., MoreArgs = NULL, RECYCLE = TRUE,
                      SIMPLIFY = FALSE, USE.NAMES = TRUE,
-                     .scheduling = c("static", "dynamic")) {
+                     .scheduling = c("static", "dynamic"),
+                     .timeout = getOption("pool.timeout", Inf),
+                     .retries = getOption("pool.retries", 2),
+                     .seed = getOption("pool.seed"),
+                     .on_error = getOption("pool.on_error", "finish")) {
   pool_handle()
   fun <- check_function(fun, "fun")
   RECYCLE <- check_flag(RECYCLE, "RECYCLE", like_if = TRUE)
   USE.NAMES <- check_flag(USE.NAMES, "USE.NAMES", like_if = TRUE)
+  choice <- if (missing(.timeout) && missing(.retries) && missing(.seed) &&
+    missing(.on_error) && .Call(C_choice_none)) {
+    no_choice
+  } else {
+    choices(.timeout, .retries, .seed, .on_error)
+  }
   static <- !missing(.scheduling) && check_scheduling(.scheduling) == "static"
   args <- list(...)
   n <- map_length(args, RECYCLE)
@@ -116,7 +168,8 @@ pool_map <- function(fun, ..., MoreArgs = NULL, RECYCLE = TRUE,
   answer <- input$shell
   if (n > 0L) {
     answer[] <- run_call(CALL_MAP, fun, as.list(MoreArgs), input$columns, n,
-      if (static) as.numeric(0:n), names(answer), "elements"
+      if (static) as.numeric(0:n), names(answer), "elements",
+      choice = choice
     )
   }
   if (isFALSE(SIMPLIFY)) {
@@ -128,9 +181,20 @@ pool_map <- function(fun, ..., MoreArgs = NULL, RECYCLE = TRUE,
 
 #' @rdname pool_apply
 #' @export
-pool_call <- function(fun, ...) {
+pool_call <- function(fun, ...,
+                      .timeout = getOption("pool.timeout", Inf),
+                      .retries = getOption("pool.retries", 2),
+                      .seed = getOption("pool.seed"),
+                      .on_error = getOption("pool.on_error", "finish")) {
   pool_handle()
-  run_each(check_function(fun, "fun"), list(...))
+  fun <- check_function(fun, "fun")
+  choice <- if (missing(.timeout) && missing(.retries) && missing(.seed) &&
+    missing(.on_error) && .Call(C_choice_none)) {
+    no_choice
+  } else {
+    choices(.timeout, .retries, .seed, .on_error)
+  }
+  run_each(fun, list(...), choice = choice)
 }
 
 #' @rdname pool_apply
@@ -180,7 +244,7 @@ node_assign <- function(names, values) {
 }
 
 # use: what names the results where X has no names.
-run_lapply <- function(X, fun, args, chunk.size, use = NULL) {
+run_lapply <- function(X, fun, args, chunk.size, choice, use = NULL) {
   force(X) # an error of its own is not ours
   check_chunk_size(chunk.size)
   elements <- if (is_plain(X)) X else as_input("X", X, as_elements(X))
@@ -196,7 +260,8 @@ run_lapply <- function(X, fun, args, chunk.size, use = NULL) {
   }
   names <- names(elements)
   run_call(CALL_LAPPLY, fun, args, elements, n, starts,
-    if (is.null(names)) use else names
+    if (is.null(names)) use else names,
+    choice = choice
   )
 }
 

@@ -29,7 +29,9 @@
 #'   `pool.transport`: `"memory"`, elements and results go through memory that
 #'   session and nodes share, or `"socket"`, as where a system has no such
 #'   memory (anything but Linux); nothing else differs but speed. It is looked
-#'   at when a pool is made.
+#'   at when a pool is made. `pool.timeout`, `pool.retries`, `pool.seed`,
+#'   `pool.on_error`: the defaults of the arguments of those names, see
+#'   [pool_lapply()].
 #' @param size Number of nodes, 1 to `r max_nodes`. A pool that is larger stays
 #'   as it is.
 #' @param restart `TRUE`: delete an existing pool first.

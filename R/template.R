@@ -14,6 +14,7 @@ template_prepare <- function() {
   if (sink.number(type = "message") != 2L) {
     sink(type = "message")
   }
+  RNGkind() # as the session's seed has it, which is hidden next
   hide_session()
   quiet_options()
   leave <- function(save = "default", status = 0, runLast = TRUE) {
@@ -32,8 +33,8 @@ template_prepare <- function() {
   }
   # The path of a task, once: what it loads, compiles and forces is shared by
   # all nodes then. More of it takes longer than it saves.
-  .Call(C_node_warm, list(CALL_LAPPLY, function(x) x, list()), 1:2)
-  .Call(C_node_warm, list(CALL_MAP, identity, list()), list(1:2))
+  .Call(C_node_warm, list(CALL_LAPPLY, function(x) x, list(), NULL), 1:2)
+  .Call(C_node_warm, list(CALL_MAP, identity, list(), NULL), list(1:2))
 }
 
 # The session's objects stay reachable, as their finalizers are the session's,

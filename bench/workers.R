@@ -12,11 +12,13 @@ describe_machine()
 
 sizes <- c("pool, 2 workers" = 2L, "pool, 10 workers" = 10L)
 
-# The nodes are new in each turn, so the work is done once beforehand.
+# The nodes are new in each turn: those before them take a while to be gone, and
+# the work is done once beforehand.
 compare <- function(title, run, turns = rounds, unit = "ms") {
   times <- take_turns(lapply(sizes, function(size) {
     function() {
       suppressMessages(init_pool(size, restart = TRUE))
+      Sys.sleep(0.3)
       run()
       run()
     }

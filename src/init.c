@@ -5,6 +5,7 @@
 #include <Rinternals.h>
 
 #include "r_entry.h"
+#include "r_strings.h"
 #include "r_vector.h"
 
 /* clang-format off: one to a line */
@@ -19,18 +20,23 @@ static const R_CallMethodDef entries[] = {
 	{"C_pool_adopt", (DL_FUNC)&C_pool_adopt, 2},
 	{"C_pool_nodes", (DL_FUNC)&C_pool_nodes, 1},
 	{"C_pool_setup", (DL_FUNC)&C_pool_setup, 2},
+	{"C_pool_status", (DL_FUNC)&C_pool_status, 1},
 	{"C_pool_idle", (DL_FUNC)&C_pool_idle, 1},
 	{"C_pool_close", (DL_FUNC)&C_pool_close, 1},
-	{"C_call_start", (DL_FUNC)&C_call_start, 6},
+	{"C_call_start", (DL_FUNC)&C_call_start, 7},
 	{"C_call_quick", (DL_FUNC)&C_call_quick, 1},
 	{"C_call_wait", (DL_FUNC)&C_call_wait, 1},
 	{"C_call_finish", (DL_FUNC)&C_call_finish, 2},
 	{"C_call_blob", (DL_FUNC)&C_call_blob, 1},
 	{"C_call_doing", (DL_FUNC)&C_call_doing, 1},
+	{"C_choice_none", (DL_FUNC)&C_choice_none, 0},
+	{"C_seed_valid", (DL_FUNC)&C_seed_valid, 1},
 	{"C_template_run", (DL_FUNC)&C_template_run, 1},
 	{"C_node_next", (DL_FUNC)&C_node_next, 0},
 	{"C_node_payload", (DL_FUNC)&C_node_payload, 1},
-	{"C_node_claim", (DL_FUNC)&C_node_claim, 0},
+	{"C_node_claim", (DL_FUNC)&C_node_claim, 1},
+	{"C_node_interrupted", (DL_FUNC)&C_node_interrupted, 0},
+	{"C_node_stuck", (DL_FUNC)&C_node_stuck, 0},
 	{"C_claim_apply", (DL_FUNC)&C_claim_apply, 5},
 	{"C_claim_lapply", (DL_FUNC)&C_claim_lapply, 2},
 	{"C_claim_map", (DL_FUNC)&C_claim_map, 5},
@@ -38,7 +44,7 @@ static const R_CallMethodDef entries[] = {
 	{"C_node_owes", (DL_FUNC)&C_node_owes, 0},
 	{"C_node_unread", (DL_FUNC)&C_node_unread, 0},
 	{"C_vector_mapped", (DL_FUNC)&C_vector_mapped, 0},
-	{"C_node_reply", (DL_FUNC)&C_node_reply, 2},
+	{"C_node_reply", (DL_FUNC)&C_node_reply, 3},
 	{"C_node_try", (DL_FUNC)&C_node_try, 1},
 	{"C_node_leave", (DL_FUNC)&C_node_leave, 1},
 	{"C_template_globals", (DL_FUNC)&C_template_globals, 1},
@@ -55,4 +61,5 @@ void attribute_visible R_init_pool(DllInfo *dll)
 	R_useDynamicSymbols(dll, FALSE);
 	R_forceSymbols(dll, TRUE);
 	r_vector_init(dll);
+	r_strings_init(dll);
 }

@@ -22,6 +22,7 @@ enum {
 struct states {
 	struct ring_state to_worker, from_worker;
 	_Atomic uint64_t to_worker_done, from_worker_done;
+	_Alignas(RING_LINE) struct record record;
 };
 
 _Static_assert(sizeof(struct states) <= HEAD, "the states fill a page at most");
@@ -56,6 +57,13 @@ void link_release(struct link *l)
 bool link_has_rings(const struct link *l)
 {
 	return l->in.state != NULL;
+}
+
+struct record *link_record(const struct link *l)
+{
+	return link_has_rings(l)
+		       ? &((struct states *)(void *)l->memory.at)->record
+		       : NULL;
 }
 
 static void set_rings(struct link *l, bool worker)

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "record.h"
 #include "ring.h"
 #include "shm.h"
 
@@ -78,6 +79,9 @@ void link_done(struct link *l, size_t n);
 int link_take(struct link *l);
 
 bool link_has_rings(const struct link *l);
+
+/* What the worker of a link with rings is at; NULL without. */
+struct record *link_record(const struct link *l);
 
 /* Has something come, or is there what is wanted? As far as can be told without
  * asking the system. */

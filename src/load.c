@@ -5,10 +5,12 @@
 #include "proc.h"
 
 static const uint64_t FIRST_NS = 3000000; /* before that nobody can know */
-static const uint64_t LOOK_NS = 1000000;  /* between two looks */
-static const uint64_t MOST_NS = 50000000;
-static const double BUSY = 0.75; /* of the cores' time: the rest is other
-				    processes', and switching's */
+static const uint64_t LOOK_NS = 2000000;  /* between two looks, at least */
+enum { LOOKS = 8 }; /* while the time since doubles, or so */
+static const uint64_t MOST_NS = 1000000000;
+/* Of the cores' time. Session and workers wait for one another now and then,
+ * and there are other processes; those that sleep take none of it. */
+static const double BUSY = 0.4;
 
 void load_begin(struct load *l)
 {
@@ -36,6 +38,17 @@ static bool is_busy(const struct load *l, const struct pool *p, uint64_t now,
 	return used > l->used && (double)(used - l->used) >= BUSY * most;
 }
 
+static uint64_t next_look(const struct load *l)
+{
+	uint64_t rest = (l->looked - l->began) / LOOKS;
+	return l->looked + (rest > LOOK_NS ? rest : LOOK_NS);
+}
+
+int load_wait(const struct load *l, int most)
+{
+	return clock_until(next_look(l), most);
+}
+
 bool load_is_full(struct load *l, const struct pool *p)
 {
 	if (l->spare || pool_count(p, WORKER_BUSY) < p->cores)
@@ -46,7 +59,7 @@ bool load_is_full(struct load *l, const struct pool *p)
 		l->looked = now;
 		return true;
 	}
-	if (now - l->looked < LOOK_NS || now - l->began < FIRST_NS)
+	if (now < next_look(l) || now - l->began < FIRST_NS)
 		return true;
 	uint64_t used = used_by_all(p);
 	l->spare = now - l->began > MOST_NS || !is_busy(l, p, now, used);

@@ -90,10 +90,9 @@ void pool_close(struct pool *p, int ms)
 	chan_init(&p->control, -1);
 }
 
-static int tell_template(struct pool *p, uint16_t kind, uint64_t id)
+static int tell_template(struct pool *p, const struct wire_head *h)
 {
-	struct wire_head h = {.kind = kind, .first = id};
-	int rc = chan_say(&p->control, &h);
+	int rc = chan_say(&p->control, h);
 	if (rc == 0)
 		rc = chan_flush(&p->control);
 	return rc == -EAGAIN ? 0 : rc;
@@ -144,13 +143,13 @@ int pool_start_worker(struct pool *p, size_t slot)
 	int rc = io_pair(end);
 	if (rc < 0)
 		return rc;
-	uint64_t done = w->done;
-	unsigned stillborn = w->stillborn;
+	const struct worker before = *w;
 	worker_release(w);
 	chan_init(&w->chan, end[0]);
 	w->id = p->next_id++;
-	w->done = done;
-	w->stillborn = stillborn;
+	w->done = before.done;
+	w->restarts = before.restarts + (before.id > 0);
+	w->stillborn = before.stillborn;
 	w->chan.link.offers = p->shares;
 	rc = worker_step(w, WORKER_ASKED);
 	if (rc == 0)
@@ -166,9 +165,26 @@ int pool_start_worker(struct pool *p, size_t slot)
 int pool_kill_worker(struct pool *p, size_t slot)
 {
 	const struct worker *w = &p->workers[slot];
-	return w->state == WORKER_NONE || w->state == WORKER_GONE
-		       ? 0
-		       : tell_template(p, WIRE_KILL, w->id);
+	if (w->state == WORKER_NONE || w->state == WORKER_GONE)
+		return 0;
+	/* What a task has started goes with it. */
+	struct wire_head h = {.kind = WIRE_KILL,
+			      .first = w->id,
+			      .extra = w->state == WORKER_BUSY};
+	return tell_template(p, &h);
+}
+
+int pool_interrupt_worker(struct pool *p, size_t slot, uint32_t call)
+{
+	const struct worker *w = &p->workers[slot];
+	struct record *record = link_record(&w->chan.link);
+	struct wire_head h = {
+		.kind = WIRE_INTERRUPT, .call = call, .first = w->id};
+	if (w->state != WORKER_BUSY)
+		return 0;
+	if (record)
+		record_stop(record, call);
+	return tell_template(p, &h);
 }
 
 static int resize(struct pool *p, size_t n)

@@ -192,6 +192,35 @@ static int kill_children(void)
 	return n;
 }
 
+void proc_kill(pid_t pid, bool group)
+{
+	(void)kill(pid, SIGKILL);
+	if (group)
+		(void)kill(-pid, SIGKILL);
+}
+
+int proc_interrupt(pid_t pid, int number)
+{
+#ifdef __linux__
+	union sigval value = {.sival_int = number};
+	/* The first of two that are pending stays. */
+	if (sigqueue(pid, SIGINT, value) < 0)
+		return -errno;
+	return kill(-pid, SIGINT) < 0 ? -errno : 0;
+#else
+	(void)pid;
+	(void)number;
+	return -ENOSYS;
+#endif
+}
+
+int proc_interrupted(const siginfo_t *info)
+{
+	if (info->si_pid != getppid())
+		return 0;
+	return info->si_code == SI_QUEUE ? info->si_value.sival_int : -1;
+}
+
 void proc_bury_all(void)
 {
 	for (;;) {

@@ -48,6 +48,18 @@ void proc_drain(int fd);
  * gone (1, status -1) where somebody else has waited for it. */
 int proc_reap(pid_t pid, int *status);
 
+/* SIGKILL to a child; to its process group too: what it has started. */
+void proc_kill(pid_t pid, bool group);
+
+/* SIGINT to a child and its process group. To the child it comes with a number,
+ * for what is to be interrupted: see proc_interrupted(). -ENOSYS where signals
+ * carry none. */
+int proc_interrupt(pid_t pid, int number);
+
+/* In the child, what a SIGINT is about: the number; 0 where it came from
+ * somebody else; -1: nothing, as it is the one to the group. */
+int proc_interrupted(const siginfo_t *info);
+
 /* SIGKILL to every child, and to what falls to us, until none is left. */
 void proc_bury_all(void);
 

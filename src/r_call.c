@@ -8,6 +8,7 @@
 #include "r_call.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #include "clock.h"
 #include "r_codec.h"
@@ -15,7 +16,8 @@
 #include "r_staged.h"
 #include "r_stream.h"
 
-enum { GRACE_MS = 100 }; /* for workers at work when a call is given up */
+/* For workers at work when a call is given up, to leave it. */
+enum { GRACE_MS = 500 };
 
 SEXP r_call_held(SEXP handle, enum r_call_held what)
 {
@@ -63,7 +65,8 @@ static bool is_kept(const struct r_pool *r, SEXP handle, SEXP constant)
 	return r->kept > 0 &&
 	       VECTOR_ELT(constant, 1) == R_ExternalPtrTag(handle) &&
 	       r->kept_kind == r->kind &&
-	       Rf_xlength(VECTOR_ELT(constant, 2)) == 0;
+	       Rf_xlength(VECTOR_ELT(constant, 2)) == 0 &&
+	       VECTOR_ELT(constant, 3) == R_NilValue;
 }
 
 static SEXP start(void *of)
@@ -71,6 +74,8 @@ static SEXP start(void *of)
 	const struct start *a = of;
 	struct r_pool *r = a->r;
 	int rc = sched_init(&r->sched, a->n, r->pool.n);
+	/* What cannot be seen from here is timed from claim to result. */
+	r->sched.single = r->timeout > 0 && !r->pool.shares;
 	if (rc == 0)
 		rc = fix(&r->sched, a->starts);
 	if (rc < 0)
@@ -78,8 +83,19 @@ static SEXP start(void *of)
 	return R_NilValue;
 }
 
+/* c(seconds of an element, retries, stop at the first failure?) */
+static void set_limits(struct r_pool *r, SEXP limits)
+{
+	const double *x = REAL(limits);
+	r->timeout = R_FINITE(x[0]) ? clock_seconds(x[0]) : 0;
+	r->retries = x[1] < UINT_MAX ? (unsigned)x[1] : UINT_MAX;
+	r->stops = x[2] != 0;
+	r->blind = 0;
+	r->any_done = false;
+}
+
 SEXP C_call_start(SEXP handle, SEXP token, SEXP constant, SEXP elements, SEXP n,
-		  SEXP starts)
+		  SEXP starts, SEXP limits)
 {
 	size_t size = (size_t)Rf_asReal(n);
 	SEXP all = PROTECT(Rf_allocVector(VECSXP, HELD));
@@ -95,9 +111,10 @@ SEXP C_call_start(SEXP handle, SEXP token, SEXP constant, SEXP elements, SEXP n,
 		r_throw("busy", 0);
 	R_SetExternalPtrProtected(handle, all);
 	r->calling = true;
-	r->number = r->number == UINT32_MAX ? 1 : r->number + 1;
+	r->number = r->number == INT32_MAX ? 1 : r->number + 1;
 	r->kind = (enum call_kind)Rf_asInteger(VECTOR_ELT(constant, 0));
 	r->doing = NULL;
+	set_limits(r, limits);
 	r->same = is_kept(r, handle, constant);
 	r->staged_tried = false;
 	load_begin(&r->load);
@@ -119,7 +136,7 @@ static SEXP wait(void *of)
 	struct r_pool *r = a->r;
 	int ms = 0;
 	/* Also until they have said so who had nothing left to claim. */
-	while (r->sched.left > 0 || r->sched.claims > 0) {
+	while (sched_goes_on(&r->sched)) {
 		if (!r->pool.lost) {
 			r_pool_replace(r);
 			r_call_hand_out(r, a->handle);
@@ -130,7 +147,9 @@ static SEXP wait(void *of)
 			return Rf_ScalarLogical(FALSE);
 		if (!r_call_take_in(r, a->handle, a->quick))
 			return Rf_ScalarLogical(FALSE);
-		ms = r->holds_back ? 1 : CHAN_SLICE;
+		ms = r->holds_back ? load_wait(&r->load, CHAN_SLICE)
+				   : CHAN_SLICE;
+		ms = r_call_expire(r, ms);
 		SEXP notes = r_call_held(a->handle, HELD_NOTES);
 		if (notes != R_NilValue) {
 			r_call_hold(a->handle, HELD_NOTES, R_NilValue);
@@ -186,12 +205,15 @@ static void drop_answers(struct worker *w)
 	}
 }
 
-/* After an error: workers that are nearly done may stay, their answers are
- * dropped. */
+/* After an error or an interrupt: workers that let themselves be interrupted
+ * may stay, their answers are dropped. */
 static void let_finish(struct r_pool *r)
 {
 	uint64_t deadline = clock_now() + (uint64_t)GRACE_MS * 1000000u;
 	int ms;
+	for (size_t i = 0; i < r->pool.n; i++)
+		if (pool_interrupt_worker(&r->pool, i, r->number) < 0)
+			return; /* without memory, or its template, it ends */
 	while (pool_count(&r->pool, WORKER_BUSY) > 0 &&
 	       (ms = clock_until(deadline, GRACE_MS)) > 0) {
 		int rc = pool_poll(&r->pool, ms);
@@ -229,6 +251,7 @@ SEXP C_call_finish(SEXP handle, SEXP token)
 			(void)chan_flush(&w->chan);
 		w->call = 0;
 		w->count = 0;
+		w->expired = 0;
 		w->claims = false;
 	}
 	blob_unref(r->call);

@@ -31,8 +31,33 @@ int r_call_worker_goes_on(void *peer);
 /* Gives every free worker a claim. */
 void r_call_hand_out(struct r_pool *r, SEXP handle);
 
-/* The claim of a worker that is gone, if it had one, is lost. */
+/* The claim of a worker that is gone, if it had one, is lost; the element that
+ * was running is charged with a try. */
 void r_call_bury(struct r_pool *r, SEXP handle, size_t slot);
+
+/* The same of one that died through no fault of its elements. */
+void r_call_claim_back(struct r_pool *r, size_t slot);
+
+/* An element has failed: it is on the handle's list of errors. */
+struct r_failure {
+	size_t element, slot;
+	SEXP condition; /* NULL: it was lost with its worker */
+	SEXP traceback;
+	int status;   /* wait status of the worker */
+	bool expired; /* it took longer than it may */
+};
+void r_call_failed(struct r_pool *r, SEXP handle, const struct r_failure *f);
+
+/* Workers are to stop; nothing more is handed out. */
+void r_call_stop(struct r_pool *r);
+
+/* Kills the workers whose elements take longer than they may. How many
+ * milliseconds to wait, at most `ms`, before the next look. */
+int r_call_expire(struct r_pool *r, int ms);
+
+/* The element that a worker is at, and since when, as far as can be told. */
+bool r_call_running(const struct r_pool *r, const struct worker *w,
+		    size_t *element, uint64_t *since);
 
 /* Takes in whatever results have come, and the claims of workers that died.
  * plain: only what is in the compact form; false where something else has come,

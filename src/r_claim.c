@@ -5,6 +5,7 @@
  * how far the claim has got.
  */
 #include "r_entry.h"
+#include "r_node.h"
 #include "r_util.h"
 
 static int *claim_index(SEXP claim)
@@ -14,12 +15,14 @@ static int *claim_index(SEXP claim)
 
 static void claim_value(SEXP claim, SEXP value)
 {
+	r_node_end();
 	SET_VECTOR_ELT(VECTOR_ELT(claim, 0), (*claim_index(claim))++, value);
 }
 
 /* The running element has failed: on to the next. Its number, from 1. */
 SEXP C_claim_skip(SEXP claim)
 {
+	r_node_end();
 	return Rf_ScalarInteger(++*claim_index(claim));
 }
 
@@ -36,7 +39,7 @@ SEXP C_claim_lapply(SEXP env, SEXP claim)
 	SEXP i = R_NilValue;
 	PROTECT_INDEX at;
 	PROTECT_WITH_INDEX(i, &at);
-	while (*claim_index(claim) < n) {
+	while (*claim_index(claim) < n && r_node_begin(*claim_index(claim))) {
 		if (i == R_NilValue || MAYBE_SHARED(i)) {
 			REPROTECT(i = Rf_allocVector(INTSXP, 1), at);
 			Rf_defineVar(index, i, env);
@@ -118,7 +121,7 @@ SEXP C_claim_map(SEXP fun, SEXP columns, SEXP more, SEXP claim, SEXP quote)
 	SEXP names = PROTECT(Rf_getAttrib(columns, R_NamesSymbol));
 	SEXP tail = PROTECT(arguments(quote, more));
 	R_xlen_t n = Rf_xlength(VECTOR_ELT(claim, 0));
-	while (*claim_index(claim) < n) {
+	while (*claim_index(claim) < n && r_node_begin(*claim_index(claim))) {
 		R_xlen_t i = *claim_index(claim);
 		SEXP args = tail;
 		PROTECT_INDEX here;

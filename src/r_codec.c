@@ -8,6 +8,8 @@
  *   LIST     n u64, n items
  *   SCALARS  type u8, n u64, data    a list of n vectors of length one, all of
  *                                    a type: the data, or the strings
+ *   WITH_NAMES again u8, names, item the item has names: those of the last such
+ *                                    item, or (again 0) n u64, n strings
  */
 #include "r_codec.h"
 
@@ -16,22 +18,44 @@
 
 #include <Rversion.h>
 
-enum tag { NOTHING = 1, VECTOR, STRINGS, LIST, SCALARS };
+enum tag { NOTHING = 1, VECTOR, STRINGS, LIST, SCALARS, WITH_NAMES };
 
 enum {
 	DEEPEST = 64,	/* lists within lists: the C stack is finite */
 	COMPACT = 1024, /* of what is longer than this, R keeps the formula */
 	BLOCK = 4096,	/* bytes gathered before they are put */
+	READ_DEEPEST = 2 * DEEPEST + 2, /* what has names counts twice */
+	STRING = 16, /* bytes of a short one, and of what tells of it */
 };
 
-static bool has_attributes(SEXP x)
-{
+/* No attributes but names? And these, or NULL. */
 #if R_VERSION >= R_Version(4, 5, 0)
-	return ANY_ATTRIB(x);
-#else
-	return ATTRIB(x) != R_NilValue;
-#endif
+/* There is no way to tell whether names are all. */
+static bool is_plain(SEXP x)
+{
+	return !ANY_ATTRIB(x);
 }
+
+static SEXP names_of(SEXP x)
+{
+	(void)x;
+	return R_NilValue;
+}
+#else
+static bool is_plain(SEXP x)
+{
+	SEXP all = ATTRIB(x);
+	return all == R_NilValue ||
+	       (TAG(all) == R_NamesSymbol && CDR(all) == R_NilValue &&
+		TYPEOF(CAR(all)) == STRSXP && ATTRIB(CAR(all)) == R_NilValue);
+}
+
+static SEXP names_of(SEXP x)
+{
+	SEXP all = ATTRIB(x);
+	return all == R_NilValue ? R_NilValue : CAR(all);
+}
+#endif
 
 /* Bytes of an element, 0 where the vector has no data of that kind. */
 static size_t width(SEXPTYPE type)
@@ -74,11 +98,14 @@ static bool fits(SEXP x, size_t large, int depth)
 	SEXPTYPE type = (SEXPTYPE)TYPEOF(x);
 	if (type != VECSXP && type != STRSXP && width(type) == 0)
 		return false;
-	if (has_attributes(x) || Rf_isS4(x))
+	if (!is_plain(x) || Rf_isS4(x))
 		return false;
 	R_xlen_t n = Rf_xlength(x);
+	SEXP names = names_of(x);
+	if (names != R_NilValue && !strings_fit(names))
+		return false;
 	if (type == STRSXP)
-		return strings_fit(x);
+		return (size_t)n < large / STRING && strings_fit(x);
 	if (type != VECSXP)
 		return (size_t)n < large / width(type) &&
 		       (n <= COMPACT || DATAPTR_OR_NULL(x));
@@ -99,6 +126,7 @@ bool codec_fits(SEXP x, size_t large)
 
 struct writer {
 	const struct codec_sink *to;
+	SEXP names; /* the last ones */
 	size_t len;
 	unsigned char block[BLOCK];
 };
@@ -190,7 +218,8 @@ static SEXPTYPE scalar_type(SEXP x)
 		return NILSXP;
 	for (R_xlen_t i = 0; i < n; i++) {
 		SEXP e = VECTOR_ELT(x, i);
-		if ((SEXPTYPE)TYPEOF(e) != type || Rf_xlength(e) != 1)
+		if ((SEXPTYPE)TYPEOF(e) != type || Rf_xlength(e) != 1 ||
+		    names_of(e) != R_NilValue)
 			return NILSXP;
 	}
 	return type;
@@ -219,12 +248,46 @@ static void put_list(struct writer *w, SEXP x)
 			put_data(w, VECTOR_ELT(x, i), 1);
 }
 
+static bool are_same(SEXP a, SEXP b)
+{
+	R_xlen_t n = Rf_xlength(a);
+	if (a == b)
+		return true;
+	if (Rf_xlength(b) != n)
+		return false;
+	for (R_xlen_t i = 0; i < n; i++)
+		if (STRING_ELT(a, i) != STRING_ELT(b, i))
+			return false;
+	return true;
+}
+
+static void put_strings(struct writer *w, SEXP x)
+{
+	R_xlen_t n = Rf_xlength(x);
+	put_length(w, n);
+	for (R_xlen_t i = 0; i < n; i++)
+		put_string(w, STRING_ELT(x, i));
+}
+
+/* Records of a kind have the same names. */
+static void put_names(struct writer *w, SEXP names)
+{
+	bool again = w->names != R_NilValue && are_same(w->names, names);
+	put_byte(w, WITH_NAMES);
+	put_byte(w, again);
+	if (!again)
+		put_strings(w, names);
+	w->names = names;
+}
+
 static void put_item(struct writer *w, SEXP x)
 {
 	if (x == R_NilValue) {
 		put_byte(w, NOTHING);
 		return;
 	}
+	if (names_of(x) != R_NilValue)
+		put_names(w, names_of(x));
 	R_xlen_t n = Rf_xlength(x);
 	switch (TYPEOF(x)) {
 	case VECSXP:
@@ -232,9 +295,7 @@ static void put_item(struct writer *w, SEXP x)
 		break;
 	case STRSXP:
 		put_byte(w, STRINGS);
-		put_length(w, n);
-		for (R_xlen_t i = 0; i < n; i++)
-			put_string(w, STRING_ELT(x, i));
+		put_strings(w, x);
 		break;
 	default:
 		put_byte(w, VECTOR);
@@ -246,7 +307,7 @@ static void put_item(struct writer *w, SEXP x)
 
 void codec_write(SEXP x, const struct codec_sink *to)
 {
-	struct writer w = {.to = to};
+	struct writer w = {.to = to, .names = R_NilValue};
 	put_item(&w, x);
 	flush(&w);
 }
@@ -258,31 +319,37 @@ static _Noreturn void malformed(void)
 	Rf_error("a plain object is malformed");
 }
 
-static void get(const struct codec_source *from, void *bytes, size_t n)
+struct reader {
+	const struct codec_source *from;
+	SEXP names; /* the last ones */
+	PROTECT_INDEX at;
+};
+
+static void get(struct reader *r, void *bytes, size_t n)
 {
 	if (n > 0)
-		from->get(from->of, bytes, n);
+		r->from->get(r->from->of, bytes, n);
 }
 
-static unsigned get_byte(const struct codec_source *from)
+static unsigned get_byte(struct reader *r)
 {
 	unsigned char byte;
-	get(from, &byte, 1);
+	get(r, &byte, 1);
 	return byte;
 }
 
-static R_xlen_t get_length(const struct codec_source *from)
+static R_xlen_t get_length(struct reader *r)
 {
 	uint64_t n;
-	get(from, &n, sizeof(n));
+	get(r, &n, sizeof(n));
 	if (n > (uint64_t)R_XLEN_T_MAX)
 		malformed();
 	return (R_xlen_t)n;
 }
 
-static SEXPTYPE get_type(const struct codec_source *from, bool strings)
+static SEXPTYPE get_type(struct reader *r, bool strings)
 {
-	SEXPTYPE type = get_byte(from);
+	SEXPTYPE type = get_byte(r);
 	if (width(type) == 0 && !(strings && type == STRSXP))
 		malformed();
 	return type;
@@ -304,21 +371,21 @@ static void *data(SEXP x)
 	}
 }
 
-static SEXP get_vector(const struct codec_source *from)
+static SEXP get_vector(struct reader *r)
 {
-	SEXPTYPE type = get_type(from, false);
-	R_xlen_t n = get_length(from);
+	SEXPTYPE type = get_type(r, false);
+	R_xlen_t n = get_length(r);
 	SEXP x = PROTECT(Rf_allocVector(type, n));
-	get(from, data(x), (size_t)n * width(type));
+	get(r, data(x), (size_t)n * width(type));
 	UNPROTECT(1);
 	return x;
 }
 
-static SEXP get_string(const struct codec_source *from)
+static SEXP get_string(struct reader *r)
 {
 	int32_t length;
-	get(from, &length, sizeof(length));
-	cetype_t encoding = (cetype_t)get_byte(from);
+	get(r, &length, sizeof(length));
+	cetype_t encoding = (cetype_t)get_byte(r);
 	if (length == -1)
 		return NA_STRING;
 	if (length < 0 || (encoding != CE_NATIVE && encoding != CE_UTF8 &&
@@ -326,22 +393,22 @@ static SEXP get_string(const struct codec_source *from)
 		malformed();
 	if (length <= BLOCK) {
 		char some[BLOCK];
-		get(from, some, (size_t)length);
+		get(r, some, (size_t)length);
 		return Rf_mkCharLenCE(some, length, encoding);
 	}
 	SEXP bytes = PROTECT(Rf_allocVector(RAWSXP, length));
-	get(from, RAW(bytes), (size_t)length);
+	get(r, RAW(bytes), (size_t)length);
 	SEXP s = Rf_mkCharLenCE((const char *)RAW(bytes), length, encoding);
 	UNPROTECT(1);
 	return s;
 }
 
-static SEXP get_strings(const struct codec_source *from)
+static SEXP get_strings(struct reader *r)
 {
-	R_xlen_t n = get_length(from);
+	R_xlen_t n = get_length(r);
 	SEXP x = PROTECT(Rf_allocVector(STRSXP, n));
 	for (R_xlen_t i = 0; i < n; i++)
-		SET_STRING_ELT(x, i, get_string(from));
+		SET_STRING_ELT(x, i, get_string(r));
 	UNPROTECT(1);
 	return x;
 }
@@ -358,58 +425,76 @@ static void set_scalars(SEXP x, R_xlen_t i, R_xlen_t n, SEXPTYPE type,
 	}
 }
 
-static void get_scalars(const struct codec_source *from, SEXP to, R_xlen_t at,
-			R_xlen_t n, SEXPTYPE type)
+static void get_scalars(struct reader *r, SEXP to, R_xlen_t at, R_xlen_t n,
+			SEXPTYPE type)
 {
 	unsigned char some[BLOCK];
 	if (type == STRSXP) {
 		for (R_xlen_t i = 0; i < n; i++)
 			SET_VECTOR_ELT(to, at + i,
-				       Rf_ScalarString(get_string(from)));
+				       Rf_ScalarString(get_string(r)));
 		return;
 	}
 	R_xlen_t most = (R_xlen_t)(BLOCK / width(type));
 	for (R_xlen_t i = 0; i < n; i += most) {
 		R_xlen_t k = n - i < most ? n - i : most;
-		get(from, some, (size_t)k * width(type));
+		get(r, some, (size_t)k * width(type));
 		set_scalars(to, at + i, k, type, some);
 	}
 }
 
-static SEXP get_item(const struct codec_source *from, int depth);
+static SEXP get_item(struct reader *r, int depth);
 
 /* A list, new (to NULL), or of n as elements of `to`. */
-static SEXP get_list(const struct codec_source *from, unsigned tag, SEXP to,
-		     R_xlen_t at, R_xlen_t n, int depth)
+static SEXP get_list(struct reader *r, unsigned tag, SEXP to, R_xlen_t at,
+		     R_xlen_t n, int depth)
 {
-	SEXPTYPE type = tag == SCALARS ? get_type(from, true) : VECSXP;
-	R_xlen_t length = get_length(from);
+	SEXPTYPE type = tag == SCALARS ? get_type(r, true) : VECSXP;
+	R_xlen_t length = get_length(r);
 	if (depth == 0 || (to && length != n))
 		malformed();
 	if (!to)
 		to = Rf_allocVector(VECSXP, length);
 	PROTECT(to);
 	if (tag == SCALARS)
-		get_scalars(from, to, at, length, type);
+		get_scalars(r, to, at, length, type);
 	for (R_xlen_t i = 0; tag == LIST && i < length; i++)
-		SET_VECTOR_ELT(to, at + i, get_item(from, depth - 1));
+		SET_VECTOR_ELT(to, at + i, get_item(r, depth - 1));
 	UNPROTECT(1);
 	return to;
 }
 
-static SEXP get_item(const struct codec_source *from, int depth)
+static SEXP get_named(struct reader *r, int depth)
 {
-	unsigned tag = get_byte(from);
+	if (get_byte(r) == 0)
+		REPROTECT(r->names = get_strings(r), r->at);
+	SEXP names = PROTECT(r->names);
+	SEXP x = PROTECT(get_item(r, depth));
+	if (names == R_NilValue || x == R_NilValue ||
+	    Rf_xlength(names) != Rf_xlength(x))
+		malformed();
+	Rf_setAttrib(x, R_NamesSymbol, names);
+	UNPROTECT(2);
+	return x;
+}
+
+static SEXP get_item(struct reader *r, int depth)
+{
+	unsigned tag = get_byte(r);
+	if (depth < 0)
+		malformed();
 	switch (tag) {
 	case NOTHING:
 		return R_NilValue;
 	case VECTOR:
-		return get_vector(from);
+		return get_vector(r);
 	case STRINGS:
-		return get_strings(from);
+		return get_strings(r);
 	case LIST:
 	case SCALARS:
-		return get_list(from, tag, NULL, 0, 0, depth);
+		return get_list(r, tag, NULL, 0, 0, depth);
+	case WITH_NAMES:
+		return get_named(r, depth - 1);
 	default:
 		malformed();
 	}
@@ -417,14 +502,21 @@ static SEXP get_item(const struct codec_source *from, int depth)
 
 SEXP codec_read(const struct codec_source *from)
 {
-	return get_item(from, DEEPEST + 1);
+	struct reader r = {.from = from, .names = R_NilValue};
+	PROTECT_WITH_INDEX(r.names, &r.at);
+	SEXP x = get_item(&r, READ_DEEPEST);
+	UNPROTECT(1);
+	return x;
 }
 
 void codec_read_list(const struct codec_source *from, SEXP to, R_xlen_t at,
 		     R_xlen_t n)
 {
-	unsigned tag = get_byte(from);
+	struct reader r = {.from = from, .names = R_NilValue};
+	PROTECT_WITH_INDEX(r.names, &r.at);
+	unsigned tag = get_byte(&r);
 	if (tag != LIST && tag != SCALARS)
 		malformed();
-	(void)get_list(from, tag, to, at, n, DEEPEST + 1);
+	(void)get_list(&r, tag, to, at, n, READ_DEEPEST);
+	UNPROTECT(1);
 }

@@ -17,19 +17,26 @@ SEXP C_pool_restart(SEXP handle, SEXP size);
 SEXP C_pool_adopt(SEXP handle, SEXP fresh);
 SEXP C_pool_nodes(SEXP handle);
 SEXP C_pool_setup(SEXP handle, SEXP calls);
+SEXP C_pool_status(SEXP handle);
 SEXP C_pool_idle(SEXP handle);
 SEXP C_pool_close(SEXP handle);
 
 /* r_call.c: a call on it */
 SEXP C_call_quick(SEXP handle);
 SEXP C_call_start(SEXP handle, SEXP token, SEXP constant, SEXP elements, SEXP n,
-		  SEXP starts);
+		  SEXP starts, SEXP limits);
 SEXP C_call_wait(SEXP handle);
 SEXP C_call_finish(SEXP handle, SEXP token);
 SEXP C_call_blob(SEXP handle);
 SEXP C_call_doing(SEXP handle);
 
-/* r_vector.c: mapped vectors */
+/* r_limits.c: what a user may choose */
+SEXP C_choice_none(void);
+
+/* r_seed.c: random numbers */
+SEXP C_seed_valid(SEXP x);
+
+/* r_mapping.c: mapped vectors */
 SEXP C_vector_mapped(void);
 
 /* r_template.c: the template */
@@ -39,10 +46,12 @@ SEXP C_template_globals(SEXP names);
 /* r_node.c: a worker's messages */
 SEXP C_node_next(void);
 SEXP C_node_payload(SEXP columns);
-SEXP C_node_claim(void);
+SEXP C_node_claim(SEXP limits);
+SEXP C_node_interrupted(void);
+SEXP C_node_stuck(void);
 SEXP C_node_owes(void);
 SEXP C_node_unread(void);
-SEXP C_node_reply(SEXP value, SEXP kind);
+SEXP C_node_reply(SEXP value, SEXP kind, SEXP count);
 SEXP C_node_try(SEXP value);
 SEXP C_node_leave(SEXP status);
 SEXP C_node_warm(SEXP constant, SEXP elements);

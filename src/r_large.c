@@ -7,6 +7,7 @@
 #include <fcntl.h>
 
 #include "proc.h"
+#include "r_strings.h"
 #include "r_vector.h"
 #include "store.h"
 
@@ -40,7 +41,7 @@ int r_large_put(const void *bytes, size_t n, int *fd, uint64_t *id)
 
 static bool any(SEXP x, int depth)
 {
-	if (r_vector_is_large(x))
+	if (r_vector_is_large(x) || r_strings_are_large(x))
 		return true;
 	R_xlen_t n = TYPEOF(x) == VECSXP && depth > 0 ? Rf_xlength(x) : 0;
 	for (R_xlen_t i = 0; i < n; i++)
@@ -54,16 +55,31 @@ bool r_large_any(SEXP x)
 	return any(x, DEEPEST);
 }
 
+/* The bytes of a vector, as its segment has them; NULL: it goes with the
+ * message.
+ */
+static const void *bytes_of(SEXP x, size_t *size)
+{
+	if (TYPEOF(x) == STRSXP)
+		return r_strings_pack(x, size);
+	*size = r_vector_bytes(x);
+	return DATAPTR_OR_NULL(x); /* R keeps a formula for some */
+}
+
 /* A descriptor of a segment that holds the vector's data: the one it is mapped
  * from, or one that is filled. */
 static int segment(SEXP x, int *fd, uint64_t *id)
 {
-	const void *data = DATAPTR_OR_NULL(x);
-	int has = r_vector_segment(x);
-	if (!data)
-		return -EINVAL; /* R keeps a formula */
-	if (has < 0)
-		return r_large_put(data, r_vector_bytes(x), fd, id);
+	int has = TYPEOF(x) == STRSXP ? r_strings_segment(x)
+				      : r_vector_segment(x);
+	if (has < 0) {
+		const void *top = vmaxget();
+		size_t size;
+		const void *bytes = bytes_of(x, &size);
+		int rc = bytes ? r_large_put(bytes, size, fd, id) : -EINVAL;
+		vmaxset(top);
+		return rc;
+	}
 	*fd = fcntl(has, F_DUPFD_CLOEXEC, 0);
 	return *fd < 0 ? -errno : store_id(*fd, id);
 }
@@ -78,12 +94,13 @@ static SEXP stand_in(SEXP x, struct large_sink *to)
 	    to->pass(to->of, fd) < 0)
 		return x;
 	to->n++;
-	return r_vector_stand_in(x, id);
+	return TYPEOF(x) == STRSXP ? r_strings_stand_in(x, id)
+				   : r_vector_stand_in(x, id);
 }
 
 static SEXP stage(SEXP x, struct large_sink *to, int depth)
 {
-	if (r_vector_is_large(x))
+	if (r_vector_is_large(x) || r_strings_are_large(x))
 		return stand_in(x, to);
 	if (TYPEOF(x) != VECSXP || depth == 0)
 		return x;

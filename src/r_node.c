@@ -15,11 +15,16 @@
 #include "io.h"
 #include "proc.h"
 #include "r_entry.h"
+#include "r_interrupt.h"
+#include "r_seed.h"
 #include "r_staged.h"
 #include "r_stream.h"
 #include "spin.h"
 
+enum { STUCK = 20 };
+
 static struct node {
+	pid_t pid;	       /* whose this is */
 	struct chan chan;      /* to the session */
 	struct wire_head head; /* the message in front */
 	struct spin spin;
@@ -27,7 +32,10 @@ static struct node {
 	bool owed;	  /* a range has not been answered yet */
 	bool keeps;	  /* the function, for the next call */
 	bool unread;	  /* it could not be read, this time */
+	bool timed;	  /* the session asks since when an element runs */
 	bool warming;	  /* in the template: never waits, never leaves */
+	unsigned steps;	  /* of whatever is done for a message */
+	unsigned stuck;	  /* how often nothing was, in a row */
 } node;
 
 static void clean_up(void *of)
@@ -41,6 +49,14 @@ static _Noreturn void leave(int status)
 	(void)fflush(NULL);
 	(void)R_ToplevelExec(clean_up, NULL); /* an error must not come back */
 	proc_leave(status);
+}
+
+/* A child that a task has forked, and that comes back here, is at its end: the
+ * claim, and the channel, are its parent's. */
+static void children_leave(void)
+{
+	if (node.pid != proc_self())
+		proc_leave(0);
 }
 
 static int node_goes_on(void *of)
@@ -109,6 +125,9 @@ static void end_stage(void)
 SEXP C_node_next(void)
 {
 	int rc;
+	children_leave();
+	r_interrupt_settle();
+	node.steps++;
 	if (node.owed || claim_next())
 		return Rf_ScalarInteger(NEXT_RANGE);
 	if (r_staged_is_open()) {
@@ -154,6 +173,8 @@ SEXP C_node_unread(void)
 void r_node_forget(void)
 {
 	node.owed = node.keeps = false;
+	r_interrupt_deny();
+	r_seed_open(R_NilValue);
 	r_staged_close();
 }
 
@@ -172,8 +193,53 @@ SEXP C_node_payload(SEXP columns)
 	return r_stream_read(&node.chan, &patience);
 }
 
-SEXP C_node_claim(void)
+/* An element of the claim, from 0, begins: false where it is not to. */
+bool r_node_begin(R_xlen_t i)
 {
+	children_leave();
+	struct record *record = link_record(&node.chan.link);
+	uint32_t call = node.head.call;
+	size_t element = (size_t)node.head.first + (size_t)i;
+	if (r_interrupt_came() || (record && record_stops(record, call)))
+		return false;
+	if (record)
+		record_begin(record, call, element,
+			     node.timed ? clock_now() : 0);
+	r_seed_set(element);
+	r_interrupt_allow(call);
+	return true;
+}
+
+/* The running one has ended, or failed. */
+void r_node_end(void)
+{
+	r_interrupt_deny();
+	node.steps++;
+}
+
+/* Was the call interrupted by the session? */
+SEXP C_node_interrupted(void)
+{
+	return Rf_ScalarLogical(r_interrupt_came());
+}
+
+/* To be asked after every failure that is nobody's: a node in which nothing
+ * works any more would go round in circles. */
+SEXP C_node_stuck(void)
+{
+	node.stuck = node.steps > 0 ? 0 : node.stuck + 1;
+	node.steps = 0;
+	if (node.stuck > STUCK && !node.warming)
+		leave(1);
+	return R_NilValue;
+}
+
+/* limits: NULL, or list(seed, are elements timed?, ...) */
+SEXP C_node_claim(SEXP limits)
+{
+	bool any = limits != R_NilValue;
+	r_seed_open(any ? VECTOR_ELT(limits, 0) : R_NilValue);
+	node.timed = any && Rf_asLogical(VECTOR_ELT(limits, 1)) == TRUE;
 	SEXP claim = PROTECT(Rf_allocVector(VECSXP, 2));
 	SET_VECTOR_ELT(claim, 0,
 		       Rf_allocVector(VECSXP, (R_xlen_t)node.head.count));
@@ -183,10 +249,16 @@ SEXP C_node_claim(void)
 	return claim;
 }
 
-/* kind: 0 values, 1 values and what was signalled, 2 also errors. Is the
- * function to be forgotten? */
-SEXP C_node_reply(SEXP value, SEXP kind)
+/* kind: 0 values, 1 values and what was signalled, 2 also errors; count: of how
+ * many elements. Is the function to be forgotten? */
+SEXP C_node_reply(SEXP value, SEXP kind, SEXP count)
 {
+	struct record *record = link_record(&node.chan.link);
+	children_leave();
+	r_interrupt_settle();
+	if (record)
+		record_end(record);
+	node.steps++;
 	bool quiet = (node.head.flags & WIRE_QUIET) != 0;
 	int what = Rf_asInteger(kind);
 	uint16_t flags = what == 0  ? 0
@@ -197,7 +269,7 @@ SEXP C_node_reply(SEXP value, SEXP kind)
 			      .flags = flags,
 			      .call = node.head.call,
 			      .first = node.head.first,
-			      .count = node.head.count,
+			      .count = (uint64_t)Rf_asReal(count),
 			      .extra = (int64_t)(clock_now() - node.started)};
 	if (r_staged_is_open())
 		r_staged_timed((size_t)h.count, (uint64_t)h.extra);
@@ -205,8 +277,12 @@ SEXP C_node_reply(SEXP value, SEXP kind)
 		h.flags |= WIRE_FORGOT;
 	/* Output of the task must not be lost with a later kill. */
 	(void)fflush(NULL);
-	int rc = quiet ? chan_say(&node.chan, &h)
-		       : r_stream_write(&node.chan, &h, value, &patience, NULL);
+	/* Of what is claimed here, 0 says that there is nothing left. */
+	bool silent = h.count == 0 && r_staged_is_open();
+	int rc = silent	 ? 0
+		 : quiet ? chan_say(&node.chan, &h)
+			 : r_stream_write(&node.chan, &h, value, &patience,
+					  NULL);
 	node.owed = false;
 	if (rc == 0)
 		rc = r_stream_flush(&node.chan, &patience);
@@ -252,9 +328,11 @@ static void start_node(void *of)
  * NOLINTNEXTLINE(readability-non-const-parameter) */
 void r_node_work(int fd, const char *base, char name[TMPDIR_NAME])
 {
+	node.pid = proc_self();
 	chan_init(&node.chan, fd);
 	node.chan.link.passing = LINK_RINGS;
 	spin_init(&node.spin);
+	r_interrupt_init();
 	struct home home = {base, name};
 	/* Until there is something to do no page is touched: while a child
 	 * copies pages, the fork of the next one takes twice the time. */
@@ -264,8 +342,10 @@ void r_node_work(int fd, const char *base, char name[TMPDIR_NAME])
 		proc_leave(127);
 	/* Back here only by a jump to top level; node_main() goes on with the
 	 * claim that jumped. */
-	for (;;)
+	for (;;) {
 		(void)R_ToplevelExec(run_node, NULL);
+		(void)C_node_stuck();
+	}
 }
 
 /*
@@ -286,6 +366,7 @@ SEXP C_node_warm(SEXP constant, SEXP elements)
 	chan_init(&peer, end[0]);
 	chan_init(&node.chan, end[1]);
 	node.warming = true;
+	node.pid = proc_self();
 	int rc = r_stream_write(&peer, &call, constant, &patience, NULL);
 	if (rc == 0)
 		rc = r_stream_write(&peer, &range, elements, &patience, NULL);

@@ -303,30 +303,22 @@ SEXP C_pool_restart(SEXP handle, SEXP size)
 }
 
 /* The claims of workers that went with their template. One alone may be what
- * ended it. */
+ * ended it; of several, or of its elements, nobody knows which: from now on
+ * there is one at a time. */
 static void claims_back(struct r_pool *r, SEXP handle)
 {
 	size_t claims = r->sched.claims;
-	bool staged = r->calling && r->staged;
 	for (size_t i = 0; i < r->pool.n && r->calling; i++) {
-		struct worker *w = &r->pool.workers[i];
-		if (w->claims)
+		if (claims == 1) {
+			r->pool.workers[i].status = SIGKILL;
 			r_call_bury(r, handle, i);
-		if (w->count == 0)
-			continue;
-		if (claims == 1 && !staged) {
-			w->status = SIGKILL;
-			r_call_bury(r, handle, i);
-			continue;
+		} else {
+			r_call_claim_back(r, i);
 		}
-		int rc = sched_again(&r->sched, i, w->first, w->count);
-		w->count = 0;
-		if (rc < 0)
-			r_throw("template", rc);
 	}
-	if (claims > 1 || staged)
+	if (claims > 0)
 		sched_singly(&r->sched);
-	int rc = staged ? r_staged_end(r) : 0;
+	int rc = r->calling && r->staged ? r_staged_end(r) : 0;
 	if (rc < 0)
 		r_throw("template", rc);
 }
@@ -387,6 +379,39 @@ SEXP C_pool_setup(SEXP handle, SEXP calls)
 	if (rc < 0)
 		r_throw("worker", rc);
 	return R_NilValue;
+}
+
+/* list(pid, state, elements done, restarts, processor time in seconds), by
+ * node, after a look at the news. */
+SEXP C_pool_status(SEXP handle)
+{
+	static const char *const names[] = {"pid",	"state", "done",
+					    "restarts", "cpu",	 ""};
+	struct r_pool *r = r_pool_get(handle);
+	if (!r->inside)
+		(void)pool_poll(&r->pool, 0);
+	R_xlen_t n = (R_xlen_t)r->pool.n;
+	SEXP all = PROTECT(Rf_mkNamed(VECSXP, (const char **)(size_t)names));
+	SET_VECTOR_ELT(all, 0, Rf_allocVector(INTSXP, n));
+	SET_VECTOR_ELT(all, 1, Rf_allocVector(STRSXP, n));
+	for (int k = 2; k < 5; k++)
+		SET_VECTOR_ELT(all, k, Rf_allocVector(REALSXP, n));
+	for (R_xlen_t i = 0; i < n; i++) {
+		const struct worker *w = &r->pool.workers[i];
+		bool lives = w->pid > 0 && !w->died;
+		uint64_t ns = 0;
+		INTEGER(VECTOR_ELT(all, 0))
+		[i] = lives ? (int)w->pid : NA_INTEGER;
+		SET_STRING_ELT(VECTOR_ELT(all, 1), i,
+			       Rf_mkChar(worker_state_name(w)));
+		REAL(VECTOR_ELT(all, 2))[i] = (double)w->done;
+		REAL(VECTOR_ELT(all, 3))[i] = (double)w->restarts;
+		REAL(VECTOR_ELT(all, 4))
+		[i] = lives && proc_used(w->pid, &ns) == 0 ? (double)ns / 1e9
+							   : NA_REAL;
+	}
+	UNPROTECT(1);
+	return all;
 }
 
 /* Throws where a call is in progress. */

@@ -43,6 +43,13 @@ struct r_pool {
 	uint32_t kept; /* the call that brought it; 0: none */
 	enum call_kind kept_kind;
 
+	/* What the caller of a call has asked for. */
+	uint64_t timeout; /* nanoseconds that an element may take; 0: any */
+	unsigned retries; /* of an element whose node dies */
+	bool stops;	  /* at the first failure */
+	unsigned blind;	  /* workers that died before any element began */
+	bool any_done;	  /* has there been a result? */
+
 	const char
 		*doing; /* what R code it runs: for the message of an error */
 };

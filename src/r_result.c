@@ -4,9 +4,13 @@
 #include <errno.h>
 
 #include "r_call.h"
+#include "r_staged.h"
 #include "r_stream.h"
 
-enum { RETRIES = 2 }; /* of an element that was alone when it was lost */
+enum {
+	BLIND = 2,   /* deaths of nobody knows what, before elements go alone */
+	DEADLY = 12, /* deaths before any element began, and none is done */
+};
 
 struct reading {
 	struct worker *worker;
@@ -59,32 +63,15 @@ static SEXP read_result(struct r_pool *r, size_t slot, SEXP values)
 	return x;
 }
 
-/* list(index, node, ...) in front of those held already. */
-static void add_error(SEXP handle, size_t index, size_t slot, SEXP condition,
-		      SEXP traceback, int status)
-{
-	static const char *const names[] = {"index",	 "node",   "parent",
-					    "traceback", "status", ""};
-	SEXP e = PROTECT(Rf_mkNamed(VECSXP, (const char **)(size_t)names));
-	SET_VECTOR_ELT(e, 0, Rf_ScalarReal((double)index + 1));
-	SET_VECTOR_ELT(e, 1, Rf_ScalarInteger((int)slot + 1));
-	SET_VECTOR_ELT(e, 2, condition);
-	SET_VECTOR_ELT(e, 3, traceback);
-	SET_VECTOR_ELT(e, 4, Rf_ScalarInteger(status));
-	r_call_hold(handle, HELD_ERRORS,
-		    Rf_cons(e, r_call_held(handle, HELD_ERRORS)));
-	UNPROTECT(1);
-}
-
 static bool is_list(SEXP x, R_xlen_t n)
 {
 	return TYPEOF(x) == VECSXP && Rf_xlength(x) == n;
 }
 
 /* errors: list(list(place, condition, traceback), ...) */
-static bool take_errors(SEXP handle, const struct worker *w, size_t slot,
-			SEXP errors)
+static bool take_errors(struct r_pool *r, SEXP handle, size_t slot, SEXP errors)
 {
+	const struct worker *w = &r->pool.workers[slot];
 	if (TYPEOF(errors) != VECSXP && errors != R_NilValue)
 		return false;
 	for (R_xlen_t i = 0; i < Rf_xlength(errors); i++) {
@@ -94,16 +81,21 @@ static bool take_errors(SEXP handle, const struct worker *w, size_t slot,
 		int place = Rf_asInteger(VECTOR_ELT(e, 0));
 		if (place < 1 || (size_t)place > w->count)
 			return false;
-		add_error(handle, w->first + (size_t)place - 1, slot,
-			  VECTOR_ELT(e, 1), VECTOR_ELT(e, 2), 0);
+		const struct r_failure f = {.element = w->first +
+						       (size_t)place - 1,
+					    .slot = slot,
+					    .condition = VECTOR_ELT(e, 1),
+					    .traceback = VECTOR_ELT(e, 2)};
+		r_call_failed(r, handle, &f);
 	}
 	return true;
 }
 
 /* Takes a result apart: list of values, or list(values, errors, notes). */
-static bool take_values(SEXP handle, const struct worker *w, size_t slot,
-			SEXP x, bool mixed)
+static bool take_values(struct r_pool *r, SEXP handle, size_t slot, SEXP x,
+			bool mixed)
 {
+	const struct worker *w = &r->pool.workers[slot];
 	SEXP values = x;
 	if (mixed) {
 		if (!is_list(x, 3))
@@ -113,7 +105,7 @@ static bool take_values(SEXP handle, const struct worker *w, size_t slot,
 	if (!is_list(values, (R_xlen_t)w->count))
 		return false;
 	if (mixed) {
-		if (!take_errors(handle, w, slot, VECTOR_ELT(x, 1)))
+		if (!take_errors(r, handle, slot, VECTOR_ELT(x, 1)))
 			return false;
 		SEXP notes = VECTOR_ELT(x, 2);
 		if (Rf_xlength(notes) > 0)
@@ -159,20 +151,25 @@ static void collect(struct r_pool *r, SEXP handle, size_t slot,
 	if (w->claims && !expect(r, w, h))
 		return;
 	if (h->kind != WIRE_RESULT || h->first != w->first ||
-	    h->count != w->count)
+	    h->count > w->count || (h->count < w->count && !r->stops))
 		r_throw("answer", -EPROTO);
+	size_t asked = w->count;
+	w->count = (size_t)h->count;
 	SEXP all = r_call_held(handle, HELD_VALUES);
 	r->doing = "result";
 	SEXP x = PROTECT(read_result(r, slot, all));
 	r->doing = NULL;
 	if (x != R_NilValue) {
-		if (x != all && !take_values(handle, w, slot, x,
+		if (x != all && !take_values(r, handle, slot, x,
 					     (h->flags & WIRE_MIXED) != 0))
+			r_throw("answer", -EPROTO);
+		if (h->count < asked && !r->sched.stopped)
 			r_throw("answer", -EPROTO);
 		if (h->flags & WIRE_FORGOT)
 			w->kept = 0;
 		uint64_t ns = h->extra > 0 ? (uint64_t)h->extra : 0;
 		w->done += w->count;
+		r->any_done = true;
 		if (w->claims) {
 			sched_finish(&r->sched, w->first, w->count);
 		} else {
@@ -184,31 +181,71 @@ static void collect(struct r_pool *r, SEXP handle, size_t slot,
 	UNPROTECT(1);
 }
 
-void r_call_bury(struct r_pool *r, SEXP handle, size_t slot)
+/* What the worker had claimed by itself is found in the end: it has no result.
+ */
+static void leave_stage(struct r_pool *r, struct worker *w)
+{
+	w->claims = false;
+	sched_leave(&r->sched);
+}
+
+void r_call_claim_back(struct r_pool *r, size_t slot)
 {
 	struct worker *w = &r->pool.workers[slot];
 	if (w->claims) {
-		/* What it had is found in the end: it has no result. */
-		w->claims = false;
-		w->count = 0;
-		sched_leave(&r->sched);
-	}
-	if (w->count > 0) {
-		bool given_up;
-		size_t first = w->first;
-		int rc = sched_lost(&r->sched, slot, first, w->count, RETRIES,
-				    &given_up);
-		w->count = 0;
+		leave_stage(r, w);
+	} else if (w->count > 0) {
+		int rc = sched_again(&r->sched, slot, w->first, w->count);
 		if (rc < 0)
 			r_throw("worker", rc);
-		if (given_up) {
-			/* What has come of it does not count. */
-			SET_VECTOR_ELT(r_call_held(handle, HELD_VALUES),
-				       (R_xlen_t)first, R_NilValue);
-			add_error(handle, first, slot, R_NilValue, R_NilValue,
-				  w->status);
-		}
 	}
+	w->count = 0;
+}
+
+static void blame(struct r_pool *r, SEXP handle, size_t slot, size_t element)
+{
+	const struct worker *w = &r->pool.workers[slot];
+	bool given_up;
+	bool expired = w->expired == element + 1;
+	int rc = sched_blame(&r->sched, element, expired ? 0 : r->retries,
+			     &given_up);
+	if (rc < 0)
+		r_throw("worker", rc);
+	if (!given_up)
+		return;
+	/* What has come of it does not count. */
+	SET_VECTOR_ELT(r_call_held(handle, HELD_VALUES), (R_xlen_t)element,
+		       R_NilValue);
+	const struct r_failure f = {.element = element,
+				    .slot = slot,
+				    .condition = R_NilValue,
+				    .traceback = R_NilValue,
+				    .status = w->status,
+				    .expired = expired};
+	r_call_failed(r, handle, &f);
+}
+
+void r_call_bury(struct r_pool *r, SEXP handle, size_t slot)
+{
+	struct worker *w = &r->pool.workers[slot];
+	size_t element;
+	uint64_t since = 0;
+	bool busy = w->claims || w->count > 0;
+	/* One that was killed for another element's time is innocent. */
+	bool known = busy && r_call_running(r, w, &element, &since) &&
+		     (w->expired == 0 || w->expired == element + 1);
+	bool began = w->expired > 0 || (known && since != UINT64_MAX);
+	if (known)
+		blame(r, handle, slot, element);
+	w->expired = 0;
+	r_call_claim_back(r, slot);
+	/* It may be the function that kills them, before they are at any
+	 * element. */
+	r->blind += busy && !began;
+	if (r->blind > BLIND)
+		r_staged_give_up(r);
+	if (r->blind > DEADLY && !r->any_done)
+		r_throw("deadly", 0);
 }
 
 /* All the messages of a worker that are here: 0; -EBUSY where one is left

@@ -9,6 +9,7 @@
 
 #include <Rversion.h>
 
+#include "clock.h"
 #include "r_call.h"
 #include "r_part.h"
 #include "r_staged.h"
@@ -41,7 +42,7 @@ static void keep(struct r_pool *r, SEXP handle, bool alone)
 	SEXP constant = r_call_held(handle, HELD_CONSTANT);
 	SEXP fun = VECTOR_ELT(constant, 1);
 	alone = alone && Rf_xlength(VECTOR_ELT(constant, 2)) == 0 &&
-		is_stable(fun);
+		VECTOR_ELT(constant, 3) == R_NilValue && is_stable(fun);
 	R_SetExternalPtrTag(handle, alone ? fun : R_NilValue);
 	r->kept = alone ? r->number : 0;
 	r->kept_kind = r->kind;
@@ -203,6 +204,7 @@ void r_call_hand_out(struct r_pool *r, SEXP handle)
 			rc = tell_range(r, handle, &p);
 		}
 		r->doing = NULL;
+		w->told = r->timeout > 0 ? clock_now() : 0;
 		(void)worker_step(w, WORKER_CLAIMED);
 		if (rc < 0 && rc != -EPIPE)
 			r_throw("worker", rc);

@@ -206,10 +206,15 @@ int r_staged_end(struct r_pool *r)
 	return sched_unstage(&r->sched, claimed);
 }
 
-void r_staged_drop(struct r_pool *r)
+void r_staged_give_up(struct r_pool *r)
 {
 	if (r->staged)
 		cursor_close(cursor_of(r));
+}
+
+void r_staged_drop(struct r_pool *r)
+{
+	r_staged_give_up(r);
 	blob_unref(r->staged);
 	r->staged = NULL;
 }

@@ -25,6 +25,9 @@ int r_staged_end(struct r_pool *r);
 /* Nothing more is claimed; drops what is staged. */
 void r_staged_drop(struct r_pool *r);
 
+/* Nobody claims any more; r_staged_end() finds out what that leaves. */
+void r_staged_give_up(struct r_pool *r);
+
 /* ---- a worker ---- */
 
 /* Takes in the message in front. 0 or -errno. */

@@ -13,6 +13,7 @@
 #include "io.h"
 #include "r_codec.h"
 #include "r_large.h"
+#include "r_mapping.h"
 #include "r_vector.h"
 
 enum { PIECE = 1 << 16 }; /* of a long vector, written at a time */
@@ -290,7 +291,7 @@ SEXP r_stream_unpack(const unsigned char *bytes, size_t n)
 static void outer_source(void *of)
 {
 	const struct in *i = of;
-	(void)r_vector_source(i->outer);
+	(void)r_mapping_source(i->outer);
 }
 
 SEXP r_stream_read(struct chan *c, const struct r_patience *patience)
@@ -300,7 +301,7 @@ SEXP r_stream_read(struct chan *c, const struct r_patience *patience)
 	if (c->head.flags & WIRE_PLAIN) {
 		x = read_plain(&i);
 	} else if (wire_passed(&c->head) > 0) {
-		i.outer = r_vector_source(c);
+		i.outer = r_mapping_source(c);
 		x = R_ExecWithCleanup(unserialize, &i, outer_source, &i);
 	} else if (c->left > 0 || !c->last) {
 		x = unserialize(&i);

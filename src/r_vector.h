@@ -1,7 +1,5 @@
-/*
- * R vectors over mapped segments, copied on write, and what stands in for them
- * in a message. They are numbers, logicals, complexes and raws.
- */
+/* R vectors over mapped segments, copied on write, and what stands in for them
+ * in a message: numbers, logicals, complexes and raws. */
 #ifndef POOL_R_VECTOR_H
 #define POOL_R_VECTOR_H
 
@@ -11,7 +9,6 @@
 
 #include <R_ext/Rdynload.h>
 
-#include "chan.h"
 #include "r_util.h"
 
 #define VECTOR_LARGE ((size_t)1 << 20) /* bytes: smaller ones are copied */
@@ -26,10 +23,6 @@ size_t r_vector_bytes(SEXP x);
 /* What is serialized in place of such a vector, whose data is in the segment
  * known by `id`; it has the vector's attributes. */
 SEXP r_vector_stand_in(SEXP x, uint64_t id);
-
-/* Where stand-ins that are unserialized find their data: with the message in
- * front of a channel; NULL: nowhere. What it was before. */
-struct chan *r_vector_source(struct chan *from);
 
 /* The descriptor, not the caller's, of the segment that such a vector is mapped
  * from and still equals; -1: there is none. */

@@ -2,6 +2,7 @@
 #include "sched.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,14 +42,14 @@ int sched_fix(struct sched *s, const size_t *starts, size_t chunks)
 	return 0;
 }
 
-static bool is_done(const struct sched *s, size_t element)
+bool sched_is_done(const struct sched *s, size_t element)
 {
 	return (s->done[element / 64] >> (element % 64)) & 1;
 }
 
 static void finish(struct sched *s, size_t element)
 {
-	if (is_done(s, element))
+	if (sched_is_done(s, element))
 		return;
 	s->done[element / 64] |= UINT64_C(1) << (element % 64);
 	s->left--;
@@ -63,11 +64,18 @@ static size_t find_alone(const struct sched *s, size_t slot)
 	return SCHED_ANY;
 }
 
+/* Elements of chunk k that the slot was given. */
+static size_t given(const struct sched_slot *t, size_t k)
+{
+	return k == t->chunk ? t->given : 0;
+}
+
 /* The slot's next chunk with anything in it, or s->chunks. */
 static size_t next_chunk(const struct sched *s, size_t slot)
 {
-	size_t k = s->slot[slot].chunk;
-	while (k < s->chunks && s->starts[k] == s->starts[k + 1])
+	const struct sched_slot *t = &s->slot[slot];
+	size_t k = t->chunk;
+	while (k < s->chunks && s->starts[k] + given(t, k) == s->starts[k + 1])
 		k += s->slots;
 	return k < s->chunks ? k : s->chunks;
 }
@@ -75,7 +83,7 @@ static size_t next_chunk(const struct sched *s, size_t slot)
 bool sched_claim(struct sched *s, size_t slot, size_t *first, size_t *count)
 {
 	struct sched_slot *t = &s->slot[slot];
-	if (s->singly && s->claims > 0)
+	if (s->stopped || (s->singly && s->claims > 0))
 		return false;
 	s->singly = s->singly && s->alones > 0;
 	size_t i = find_alone(s, slot);
@@ -88,17 +96,19 @@ bool sched_claim(struct sched *s, size_t slot, size_t *first, size_t *count)
 	}
 	size_t k = next_chunk(s, slot);
 	if (k < s->chunks) {
-		*first = s->starts[k];
-		*count = s->starts[k + 1] - *first;
-		t->chunk = k + s->slots;
+		*first = s->starts[k] + given(t, k);
+		*count = s->single ? 1 : s->starts[k + 1] - *first;
+		t->given = given(t, k) + *count;
+		t->chunk = k;
 		s->claims++;
 		return true;
 	}
 	if (s->cursor == s->n)
 		return false;
 	*first = s->cursor;
-	*count = t->size =
-		cursor_size(t->ns, t->size, s->n - s->cursor, s->slots);
+	size_t left = s->n - s->cursor;
+	*count = s->single ? 1 : cursor_size(t->ns, t->size, left, s->slots);
+	t->size = *count;
 	s->cursor += *count;
 	s->claims++;
 	return true;
@@ -106,8 +116,9 @@ bool sched_claim(struct sched *s, size_t slot, size_t *first, size_t *count)
 
 bool sched_more(const struct sched *s, size_t slot)
 {
-	return s->cursor < s->n || next_chunk(s, slot) < s->chunks ||
-	       find_alone(s, slot) != SCHED_ANY;
+	return !s->stopped &&
+	       (s->cursor < s->n || next_chunk(s, slot) < s->chunks ||
+		find_alone(s, slot) != SCHED_ANY);
 }
 
 void sched_stage(struct sched *s, size_t n)
@@ -164,7 +175,7 @@ int sched_unstage(struct sched *s, size_t claimed)
 	s->staged = 0;
 	int rc = 0;
 	for (size_t i = end; i-- > 0 && rc == 0;)
-		if (!is_done(s, i))
+		if (!sched_is_done(s, i))
 			rc = push_alone(s, i, SCHED_ANY);
 	return rc;
 }
@@ -174,7 +185,7 @@ int sched_again(struct sched *s, size_t slot, size_t first, size_t count)
 	s->claims--;
 	/* From the last to the first: a stack gives back the first first. */
 	for (size_t i = first + count; i-- > first;) {
-		int rc = is_done(s, i)
+		int rc = sched_is_done(s, i)
 				 ? 0
 				 : push_alone(s, i,
 					      s->chunks ? slot : SCHED_ANY);
@@ -184,23 +195,20 @@ int sched_again(struct sched *s, size_t slot, size_t first, size_t count)
 	return 0;
 }
 
-int sched_lost(struct sched *s, size_t slot, size_t first, size_t count,
-	       unsigned retries, bool *given_up)
+int sched_blame(struct sched *s, size_t element, unsigned retries,
+		bool *given_up)
 {
 	*given_up = false;
-	if (count == 1) {
-		if (!s->tries)
-			s->tries = calloc(s->n, 1);
-		if (!s->tries)
-			return -ENOMEM;
-		if (s->tries[first]++ >= retries) {
-			s->claims--;
-			finish(s, first);
-			*given_up = true;
-			return 0;
-		}
-	}
-	return sched_again(s, slot, first, count);
+	if (!s->tries)
+		s->tries = calloc(s->n, sizeof(*s->tries));
+	if (!s->tries)
+		return -ENOMEM;
+	if (s->tries[element] < UINT_MAX)
+		s->tries[element]++;
+	*given_up = s->tries[element] > retries;
+	if (*given_up)
+		finish(s, element);
+	return 0;
 }
 
 void sched_singly(struct sched *s)
@@ -210,8 +218,11 @@ void sched_singly(struct sched *s)
 
 void sched_stop(struct sched *s)
 {
-	s->cursor = s->n;
-	s->alones = 0;
-	for (size_t i = 0; i < s->slots; i++)
-		s->slot[i].chunk = s->chunks;
+	s->stopped = true;
+	s->staged = 0;
+}
+
+bool sched_goes_on(const struct sched *s)
+{
+	return s->claims > 0 || (s->left > 0 && !s->stopped);
 }

@@ -1,9 +1,9 @@
 /*
  * What is claimed, done and lost of the n elements of one call.
  *
- * The truth is the bitmap of finished elements. A range of a worker that died
- * is run again element by element, alone, so that the innocents of a range are
- * never charged: a try counts only where the element was alone.
+ * The truth is the bitmap of finished elements. What a worker that died had
+ * claimed is run again element by element, alone; only the one that is known to
+ * have been running is charged with a try.
  *
  * Elements and slots count from 0. Functions return 0 or -ENOMEM.
  */
@@ -25,6 +25,7 @@ struct sched_slot {
 	double ns;    /* an element's time, as last seen; 0: not yet */
 	size_t size;  /* of the last claim */
 	size_t chunk; /* static: the next chunk */
+	size_t given; /* elements of that one, handed out already */
 };
 
 struct sched {
@@ -39,9 +40,11 @@ struct sched {
 	size_t chunks;	/* 0: dynamic */
 	struct sched_alone *alone; /* to be run again, a stack */
 	size_t alones, alone_room;
-	unsigned char *tries; /* by element, once one was lost */
-	size_t claims;	      /* handed out and not yet back */
-	bool singly;	      /* one claim at a time */
+	unsigned *tries; /* by element, once one was lost */
+	size_t claims;	 /* handed out and not yet back */
+	bool singly;	 /* one claim at a time */
+	bool single;	 /* a claim is one element */
+	bool stopped;	 /* nothing more is handed out */
 };
 
 int sched_init(struct sched *s, size_t n, size_t slots);
@@ -72,15 +75,13 @@ int sched_unstage(struct sched *s, size_t claimed);
 void sched_done(struct sched *s, size_t slot, size_t first, size_t count,
 		uint64_t ns);
 
-/*
- * The worker in the slot died with that claim. Sets *given_up when it was one
- * element whose tries are used up: it then counts as finished, without a
- * result; otherwise the elements will be claimed again.
- */
-int sched_lost(struct sched *s, size_t slot, size_t first, size_t count,
-	       unsigned retries, bool *given_up);
+/* An element was running when its worker died: that is a try. Sets *given_up
+ * once there were more than `retries`: it then counts as finished, without a
+ * result. */
+int sched_blame(struct sched *s, size_t element, unsigned retries,
+		bool *given_up);
 
-/* A claim comes back through nobody's fault: its elements are run again, each
+/* A claim comes back: what is not finished of it is run again, each element
  * alone. */
 int sched_again(struct sched *s, size_t slot, size_t first, size_t count);
 
@@ -88,7 +89,13 @@ int sched_again(struct sched *s, size_t slot, size_t first, size_t count);
  * there is nothing left to be run alone, one claim is handed out at a time. */
 void sched_singly(struct sched *s);
 
-/* Nothing more is handed out; what is claimed may still finish. */
+/* Nothing more is handed out; what is claimed may still finish, and what was
+ * staged is not any more. */
 void sched_stop(struct sched *s);
+
+/* Is there anything to wait for? */
+bool sched_goes_on(const struct sched *s);
+
+bool sched_is_done(const struct sched *s, size_t element);
 
 #endif

@@ -135,11 +135,28 @@ static int64_t start(struct template *t, uint64_t id, int fd)
 	return pid;
 }
 
-static void kill_worker(const struct template *t, uint64_t id)
+/* The process of a worker; 0: it is gone. */
+static pid_t pid_of(const struct template *t, uint64_t id)
 {
 	for (size_t i = 0; i < t->n; i++)
 		if (t->children[i].pid > 0 && t->children[i].id == id)
-			(void)kill(t->children[i].pid, SIGKILL);
+			return t->children[i].pid;
+	return 0;
+}
+
+static void kill_worker(const struct template *t, const struct wire_head *h)
+{
+	pid_t pid = pid_of(t, h->first);
+	if (pid > 0)
+		proc_kill(pid, h->extra != 0);
+}
+
+static void interrupt_worker(const struct template *t,
+			     const struct wire_head *h)
+{
+	pid_t pid = pid_of(t, h->first);
+	if (pid > 0) /* one that can't be is killed, by and by */
+		(void)proc_interrupt(pid, (int)h->call);
 }
 
 static void obey(struct template *t, const struct wire_head *h)
@@ -155,7 +172,10 @@ static void obey(struct template *t, const struct wire_head *h)
 		io_close(&fd);
 		break;
 	case WIRE_KILL:
-		kill_worker(t, h->first);
+		kill_worker(t, h);
+		break;
+	case WIRE_INTERRUPT:
+		interrupt_worker(t, h);
 		break;
 	default: /* WIRE_BYE, and what no session says */
 		goodbye(t);

@@ -20,6 +20,7 @@ enum wire_kind {
 	WIRE_STATE,	/* to template: payload, the state of new nodes */
 	WIRE_FORK,	/* to template: worker `first`, with its descriptor */
 	WIRE_KILL,	/* to template: worker `first` */
+	WIRE_INTERRUPT, /* to template: worker `first`, if it is at `call` */
 	WIRE_BYE,	/* to template: the pool is closed */
 	WIRE_STARTED,	/* template: worker `first` has pid or -errno `extra` */
 	WIRE_DIED,	/* template: worker `first` left with status `extra` */
@@ -27,8 +28,9 @@ enum wire_kind {
 	WIRE_RANGE,	/* to worker: payload, elements from `first`, `count` */
 	WIRE_STAGE,	/* to worker: elements to be claimed, as staged */
 	WIRE_END,	/* to worker: the call is over */
-	WIRE_RESULT,	/* worker: payload, results; `extra`: nanoseconds; */
-			/* `count` 0: there is nothing left to claim */
+	WIRE_RESULT, /* worker: payload, results of `count` elements, fewer */
+		     /* than told where it was to stop; 0: no more of */
+		     /* what is staged; `extra`: nanoseconds */
 	WIRE_KINDS
 };
 

@@ -20,6 +20,15 @@ static const unsigned char next_state[WORKER_STATES][WORKER_EVENTS] = {
 	[WORKER_GONE] = {[WORKER_ASKED] = TO(WORKER_STARTING)},
 };
 
+const char *worker_state_name(const struct worker *w)
+{
+	static const char *const names[WORKER_STATES] = {
+		[WORKER_NONE] = "none",	  [WORKER_STARTING] = "starting",
+		[WORKER_SETUP] = "setup", [WORKER_IDLE] = "idle",
+		[WORKER_BUSY] = "busy",	  [WORKER_GONE] = "gone"};
+	return names[w->died ? WORKER_GONE : w->state];
+}
+
 void worker_init(struct worker *w)
 {
 	*w = (struct worker){.state = WORKER_NONE};

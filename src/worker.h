@@ -49,9 +49,15 @@ struct worker {
 	uint32_t kept;	     /* the call whose function it keeps; 0: none */
 	size_t first, count; /* its claim, while busy */
 	bool claims;	     /* it claims by itself, what is not known */
+	uint64_t told;	     /* when its claim was handed out */
+	size_t expired;	     /* it is killed for that element's time; + 1 */
 	uint64_t done;	     /* elements finished in the slot */
+	unsigned restarts;   /* workers that took the place of one */
 	unsigned stillborn;  /* workers in a row that died in their set-up */
 };
+
+/* "starting", "setup", "idle", "busy", "gone" or "none". */
+const char *worker_state_name(const struct worker *w);
 
 /* Can it be given a claim? */
 bool worker_free(const struct worker *w);

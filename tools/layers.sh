@@ -7,7 +7,7 @@ set -euo pipefail
 # The one table of ranks: a module is src/NAME.c with src/NAME.h.
 ranks() {
   cat <<'TABLE'
-1 buf clock cursor ring
+1 buf clock cursor lecuyer record ring
 2 io spin wire tmpdir
 3 blob shm proc
 4 link store

@@ -70,12 +70,22 @@ static void finish(struct run *r, size_t slot, uint64_t ns)
 	r->count[slot] = 0;
 }
 
+/* A worker died with a claim: if it was of one element, by its fault. */
+static int lose_claim(struct sched *s, size_t slot, size_t first, size_t count,
+		      unsigned retries, bool *given_up)
+{
+	*given_up = false;
+	if (count == 1)
+		CHECK(sched_blame(s, first, retries, given_up) == 0);
+	return sched_again(s, slot, first, count);
+}
+
 static void lose(struct run *r, size_t slot)
 {
 	size_t first = r->first[slot], count = r->count[slot];
 	size_t left = r->s.left;
 	bool given_up;
-	CHECK(sched_lost(&r->s, slot, first, count, RETRIES, &given_up) == 0);
+	CHECK(lose_claim(&r->s, slot, first, count, RETRIES, &given_up) == 0);
 	for (size_t i = first; i < first + count; i++)
 		r->claims[i] = 0;
 	if (count == 1) {
@@ -263,7 +273,7 @@ static void fixed_and_lost(void)
 	bool given_up;
 	CHECK(sched_init(&s, 6, 2) == 0 && sched_fix(&s, two, 2) == 0);
 	CHECK(sched_claim(&s, 1, &first, &count) && first == 3 && count == 3);
-	CHECK(sched_lost(&s, 1, 3, 3, RETRIES, &given_up) == 0 && !given_up);
+	CHECK(lose_claim(&s, 1, 3, 3, RETRIES, &given_up) == 0 && !given_up);
 	CHECK(sched_claim(&s, 0, &first, &count) && first == 0 && count == 3);
 	CHECK(!sched_more(&s, 0) && !sched_claim(&s, 0, &first, &count));
 	for (size_t i = 3; i < 6; i++) {
@@ -285,7 +295,7 @@ static void lost(void)
 	sched_done(&s, 0, first, 1, 1);
 	CHECK(sched_claim(&s, 0, &first, &count) && count == 16 && first == 1);
 	for (int i = 0; i < 10; i++) { /* a range is no try, however often */
-		CHECK(sched_lost(&s, 0, 1, 16, RETRIES, &given_up) == 0);
+		CHECK(lose_claim(&s, 0, 1, 16, RETRIES, &given_up) == 0);
 		CHECK(!given_up && s.left == 39);
 		for (size_t k = 1; i < 9 && k < 17; k++) {
 			CHECK(sched_claim(&s, 0, &first, &count));
@@ -303,13 +313,13 @@ static void lost(void)
 	/* What is done already does not come back. */
 	CHECK(sched_claim(&s, 0, &first, &count) && first == 17 && count > 3);
 	sched_done(&s, 0, 18, 1, 1);
-	CHECK(sched_lost(&s, 0, first, 3, RETRIES, &given_up) == 0);
+	CHECK(lose_claim(&s, 0, first, 3, RETRIES, &given_up) == 0);
 	CHECK(sched_claim(&s, 0, &first, &count) && first == 17);
 	CHECK(sched_claim(&s, 0, &first, &count) && first == 19);
 	/* Alone, it has its tries: one, and RETRIES more. */
 	size_t left = s.left;
 	for (int i = 0; i < RETRIES; i++) {
-		CHECK(sched_lost(&s, 0, 17, 1, RETRIES, &given_up) == 0);
+		CHECK(lose_claim(&s, 0, 17, 1, RETRIES, &given_up) == 0);
 		CHECK(!given_up && s.left == left);
 		CHECK(sched_claim(&s, 0, &first, &count) && first == 17);
 	}
@@ -318,10 +328,10 @@ static void lost(void)
 		CHECK(sched_claim(&s, 0, &first, &count) && first == 17);
 	}
 	CHECK(sched_again(&s, 0, 0, 0) == 0); /* of no claim */
-	CHECK(sched_lost(&s, 0, 17, 1, RETRIES, &given_up) == 0);
+	CHECK(lose_claim(&s, 0, 17, 1, RETRIES, &given_up) == 0);
 	CHECK(given_up && s.left == left - 1);
 	CHECK(sched_claim(&s, 0, &first, &count) && first != 17);
-	CHECK(sched_lost(&s, 0, 19, 1, 0, &given_up) == 0 && given_up);
+	CHECK(lose_claim(&s, 0, 19, 1, 0, &given_up) == 0 && given_up);
 	sched_release(&s);
 }
 
@@ -337,15 +347,16 @@ static void stopped(void)
 		CHECK(sched_claim(&s, 0, &first, &count));
 		size_t f = first, k = count;
 		CHECK(sched_claim(&s, 1, &first, &count));
-		CHECK(sched_lost(&s, 1, first, count, 9, &given_up) == 0);
+		CHECK(lose_claim(&s, 1, first, count, 9, &given_up) == 0);
 		CHECK(sched_more(&s, 0) && sched_more(&s, 1));
 		sched_stop(&s);
 		for (size_t i = 0; i < 2; i++) {
 			CHECK(!sched_more(&s, i));
 			CHECK(!sched_claim(&s, i, &first, &count));
 		}
+		CHECK(sched_goes_on(&s)); /* there is still a claim */
 		sched_done(&s, 0, f, k, 1);
-		CHECK(s.left == 8 - k);
+		CHECK(s.left == 8 - k && !sched_goes_on(&s));
 		sched_release(&s);
 	}
 }
@@ -374,12 +385,70 @@ static void singly(void)
 			continue;
 		}
 		/* The one at fault: it alone is charged. */
-		CHECK(sched_lost(&s, 1, f, c, 0, &given_up) == 0 && given_up);
+		CHECK(lose_claim(&s, 1, f, c, 0, &given_up) == 0 && given_up);
 	}
 	for (size_t i = 0; i < 4; i++)
 		CHECK(sched_claim(&s, i, &first[i], &count[i]));
 	CHECK(s.claims == 4 && s.left == 7);
 	sched_release(&s);
+}
+
+/* A try is the running element's, wherever it is in a range; how many there may
+ * be is the caller's choice. */
+static void blamed(void)
+{
+	struct sched s;
+	bool given_up;
+	size_t first, count;
+	CHECK(sched_init(&s, 40, 1) == 0);
+	CHECK(sched_claim(&s, 0, &first, &count));
+	sched_done(&s, 0, first, count, 1);
+	CHECK(sched_claim(&s, 0, &first, &count) && count > 3);
+	for (unsigned i = 0; i < 300; i++) { /* more than a byte counts */
+		CHECK(sched_blame(&s, first + 2, 300, &given_up) == 0);
+		CHECK(!given_up && !sched_is_done(&s, first + 2));
+	}
+	CHECK(sched_blame(&s, first + 2, 300, &given_up) == 0 && given_up);
+	CHECK(sched_is_done(&s, first + 2));
+	CHECK(sched_again(&s, 0, first, count) == 0);
+	size_t f, c;
+	for (size_t i = first; i < first + count; i++) {
+		if (i == first + 2)
+			continue; /* over, without a result */
+		CHECK(sched_claim(&s, 0, &f, &c) && f == i && c == 1);
+		sched_done(&s, 0, f, c, 1);
+	}
+	CHECK(sched_blame(&s, 39, 0, &given_up) == 0 && given_up);
+	sched_release(&s);
+}
+
+/* One element at a time, where it has to be seen from outside what runs. */
+static void singles(void)
+{
+	static const size_t starts[] = {0, 3, 3, 4, 8};
+	for (int fixed = 0; fixed < 2; fixed++) {
+		struct sched s;
+		size_t first, count, seen = 0;
+		CHECK(sched_init(&s, 8, 2) == 0);
+		CHECK(!fixed || sched_fix(&s, starts, 4) == 0);
+		s.single = true;
+		while (seen < 8) {
+			size_t before = seen;
+			for (size_t slot = 0; slot < 2; slot++) {
+				if (!sched_claim(&s, slot, &first, &count))
+					continue;
+				CHECK(count == 1);
+				/* Chunks 0 and 2 are slot 0's. */
+				CHECK(!fixed || slot == (first >= 4));
+				CHECK(!sched_is_done(&s, first));
+				sched_done(&s, slot, first, 1, 1);
+				seen++;
+			}
+			CHECK(seen > before);
+		}
+		CHECK(s.left == 0 && !sched_more(&s, 0) && !sched_more(&s, 1));
+		sched_release(&s);
+	}
 }
 
 /* ---- staged ---- */
@@ -453,11 +522,11 @@ static void staged_and_lost(void)
 		claim_is(&s, i % 2, left[i], 1);
 	claim_none(&s, 2);
 	for (unsigned i = 0; i < RETRIES; i++) {
-		CHECK(sched_lost(&s, 0, 64, 1, RETRIES, &given_up) == 0);
+		CHECK(lose_claim(&s, 0, 64, 1, RETRIES, &given_up) == 0);
 		CHECK(!given_up);
 		claim_is(&s, 0, 64, 1);
 	}
-	CHECK(sched_lost(&s, 0, 64, 1, RETRIES, &given_up) == 0 && given_up);
+	CHECK(lose_claim(&s, 0, 64, 1, RETRIES, &given_up) == 0 && given_up);
 	for (size_t i = 0; i < 6; i++)
 		if (i != 3)
 			sched_done(&s, i % 2, left[i], 1, 1);
@@ -603,6 +672,8 @@ static void staged_by_chance(void)
 
 int main(void)
 {
+	blamed();
+	singles();
 	dynamic();
 	claim_sizes();
 	fixed();

@@ -229,3 +229,31 @@ test_that("what is shared within an object is a copy on the other side", {
   found[[1]][1] <- 0
   expect_identical(found[[2]], x)
 })
+
+test_that("names are part of a plain object, however often they come again", {
+  local_pool(2)
+  record <- function(i) list(id = i, value = i / 7, name = "a", flags = c(TRUE, FALSE))
+  objects <- list(
+    records = lapply(1:200, record),
+    "others between" = list(record(1), c(a = 1, b = 2), record(2), c(a = 1, b = 3), list(a = 1, b = 2)),
+    "named scalars" = list(c(a = 1), c(b = 2), c(a = 3)),
+    "scalars, one named" = list(1, c(b = 2), 3),
+    "named strings" = list(x = c(a = "b", b = NA), y = c(a = "b")),
+    empty = list(structure(list(), names = character()), structure(numeric(), names = character())),
+    "names without a name" = list(structure(1:2, names = c("a", NA)), structure(1:2, names = c("", ""))),
+    "names of other encodings" = list(structure(1:2, names = c("\u00e9", encoded("\xe9", "latin1")))),
+    deep = list(a = list(b = list(c = list(d = 1)))),
+    "names with attributes" = list(structure(1, names = structure("a", mine = 1))),
+    "names and more" = list(structure(list(a = 1), mine = 2), structure(c(a = 1), class = "k")),
+    raw = list(c(a = as.raw(1)), c(a = 1i), c(a = NA))
+  )
+  for (name in names(objects)) {
+    expect_same_everywhere(objects[[name]], name)
+  }
+  # Records that have the same names do not share what is done to them.
+  found <- pool_lapply(1:40, at_top(function(i) list(a = i, b = 2)))
+  names(found[[1]])[1] <- "changed"
+  expect_identical(names(found[[2]]), c("a", "b"))
+  attr(found[[3]], "names")[2] <- "z"
+  expect_identical(names(found[[4]]), c("a", "b"))
+})

@@ -75,7 +75,10 @@ for (type in c("FORK", "PSOCK")) {
 
     test_that(paste("the session's finalizers run in the session alone,", type), {
       file <- withr::local_tempfile()
+      skip_if_not_installed("R6")
       pids <- in_session(function(file, type) {
+        # With R's own packages alone, old garbage is not looked for.
+        loadNamespace("R6")
         owned <- new.env()
         reg.finalizer(owned, function(e) {
           cat(Sys.getpid(), "\n", file = file, append = TRUE)

@@ -1,0 +1,52 @@
+/* What a worker is at. The moment is written before the element: a reader that
+ * finds the same element before and after has a moment that is its own, or a
+ * later one. */
+#include "record.h"
+
+#define ELEMENTS (UINT64_C(1) << 40)
+
+static uint64_t tag(uint32_t call)
+{
+	return (uint64_t)call * ELEMENTS; /* its low 24 bits */
+}
+
+void record_begin(struct record *r, uint32_t call, size_t element,
+		  uint64_t since)
+{
+	if (since > 0)
+		atomic_store_explicit(&r->since, since, memory_order_relaxed);
+	atomic_store_explicit(&r->at, tag(call) | (element + 1),
+			      memory_order_release);
+}
+
+void record_end(struct record *r)
+{
+	atomic_store_explicit(&r->at, 0, memory_order_release);
+}
+
+bool record_stops(const struct record *r, uint32_t call)
+{
+	return atomic_load_explicit(&r->stops, memory_order_relaxed) == call;
+}
+
+static uint64_t look(const _Atomic uint64_t *x)
+{
+	return atomic_load_explicit(x, memory_order_acquire);
+}
+
+bool record_running(const struct record *r, uint32_t call, size_t *element,
+		    uint64_t *since)
+{
+	uint64_t at = look(&r->at);
+	*since = look(&r->since);
+	if (at != look(&r->at) || (at & ~(ELEMENTS - 1)) != tag(call) ||
+	    (at & (ELEMENTS - 1)) == 0)
+		return false;
+	*element = (size_t)(at & (ELEMENTS - 1)) - 1;
+	return true;
+}
+
+void record_stop(struct record *r, uint32_t call)
+{
+	atomic_store_explicit(&r->stops, call, memory_order_relaxed);
+}
