@@ -29,8 +29,8 @@ SOURCES := $(wildcard DESCRIPTION NAMESPACE LICENSE NEWS.md configure cleanup \
   $(if $(wildcard inst),$(shell find inst))
 NEEDS := package test demo doc check lint format valgrind bench
 
-.PHONY: help deps install demo test ctest asan valgrind gctorture lint format \
-  format-check doc doc-check check bench torture clean
+.PHONY: help deps install demo test ctest fuzz asan valgrind gctorture torture \
+  lint format format-check doc doc-check check bench clean
 
 help:
 	@sed -nE 's/^# (make .*)/\1/p' Makefile
@@ -53,6 +53,13 @@ test: install $(BUILD)/stamps/deps-test
 ctest: $(BUILD)/stamps/deps-package
 	tools/ctest.sh $(BUILD)
 
+# make fuzz          the core against peers gone wrong, under the sanitizers
+# INPUTS=n: so many instead of ten million, some minutes; SEED=n: those again;
+# TARGET=name: of one target.
+fuzz: $(BUILD)/stamps/deps-package
+	INPUTS='$(INPUTS)' SEED='$(SEED)' TARGET='$(TARGET)' \
+	  tools/fuzz.sh $(BUILD)
+
 # make asan          the test suite with the package under the sanitizers
 asan: $(BUILD)/stamps/install-asan $(BUILD)/stamps/deps-test
 	FILTER='$(FILTER)' tools/asan.sh $(BUILD)
@@ -70,11 +77,10 @@ gctorture: install $(BUILD)/stamps/deps-test
 KILLS := 10000
 INTERRUPTS := 1000
 CALLS := 1000000
-SEED := 1
 torture: install
-	Rscript tests/torture/kills.R $(KILLS) $(SEED)
-	Rscript tests/torture/interrupts.R $(INTERRUPTS) $(SEED)
-	Rscript tests/torture/cycles.R $(CALLS) $(SEED) $(BUILD)/torture.png
+	Rscript tests/torture/kills.R $(KILLS) $(or $(SEED),1)
+	Rscript tests/torture/interrupts.R $(INTERRUPTS) $(or $(SEED),1)
+	Rscript tests/torture/cycles.R $(CALLS) $(or $(SEED),1) $(BUILD)/torture.png
 
 # make lint          layers, compiler warnings, and the linters of C, shell and R
 lint: install $(BUILD)/stamps/deps-lint $(BUILD)/stamps/deps-test
@@ -82,11 +88,11 @@ lint: install $(BUILD)/stamps/deps-lint $(BUILD)/stamps/deps-test
 
 # make format        lay out the C sources
 format: $(BUILD)/stamps/deps-format
-	clang-format -i $(wildcard src/*.[ch] tests/c/*.[ch])
+	clang-format -i $(wildcard src/*.[ch] tests/c/*.[ch] tests/fuzz/*.[ch])
 
 # make format-check  are they laid out so?
 format-check: $(BUILD)/stamps/deps-format
-	clang-format --dry-run -Werror $(wildcard src/*.[ch] tests/c/*.[ch])
+	clang-format --dry-run -Werror $(wildcard src/*.[ch] tests/c/*.[ch] tests/fuzz/*.[ch])
 
 # make doc           man/ and NAMESPACE from the comments in R/
 doc: $(BUILD)/stamps/deps-doc

@@ -65,6 +65,10 @@ node_call <- function() {
 # An error, of a time limit that a task has left behind say, may come between
 # any two steps: until it is answered the range is given again.
 node_range <- function() {
+  if (identical(node$doing, "work")) {
+    # A task has returned from this frame in its own's place, and would again.
+    stop("the task returned from a function that did not call it")
+  }
   node$doing <- "read"
   node$errors <- node$notes <- node$traceback <- node$mended <- NULL
   node$unreadable <- node$call$unreadable

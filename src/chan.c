@@ -329,8 +329,10 @@ int chan_head(struct chan *c, struct wire_head *h)
 		c->in_at += WIRE_HEAD;
 		c->failed = false;
 		rc = next_fragment(c);
-		if (rc < 0)
+		if (rc < 0) {
+			c->in_at -= WIRE_HEAD; /* as wrong next time */
 			return rc;
+		}
 		c->has_head = true;
 	}
 	*h = c->head;

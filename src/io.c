@@ -10,8 +10,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -53,6 +55,14 @@ int io_pair(int fd[2])
 	}
 #endif
 	return 0;
+}
+
+size_t io_most(void)
+{
+	struct rlimit most;
+	if (getrlimit(RLIMIT_NOFILE, &most) < 0)
+		return SIZE_MAX;
+	return most.rlim_cur < SIZE_MAX ? (size_t)most.rlim_cur : SIZE_MAX;
 }
 
 void io_close(int *fd)

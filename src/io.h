@@ -15,6 +15,10 @@ int io_pair(int fd[2]);
 /* Closes *fd if it is open and sets it to -1. */
 void io_close(int *fd);
 
+/* How many descriptors a process may have. Numbers are given out lowest first:
+ * they tell how many it has. */
+size_t io_most(void);
+
 /* What can be sent or received without waiting: a count, or -errno (-EAGAIN;
  * -EPIPE when the peer is gone). */
 ssize_t io_send(int fd, const void *bytes, size_t n);

@@ -199,7 +199,7 @@ static ssize_t drain(struct link *l)
 	do {
 		int fd = -1;
 		k = io_recv_fd(l->fd, some, sizeof(some), &fd);
-		int rc = fd == -1 ? 0 : keep_arrived(l, fd >= 0 ? fd : -1);
+		int rc = fd == -1 ? 0 : keep_arrived(l, fd);
 		if (rc < 0) {
 			io_close(&fd);
 			return rc;
@@ -265,14 +265,17 @@ int link_pass(struct link *l, int fd)
 static int claim(const struct link *l, size_t n,
 		 bool (*is)(int fd, const void *of), const void *of)
 {
+	int rc = -ENOENT;
 	for (size_t i = 0; i < n && i < l->n_arrived; i++) {
 		int fd = l->arrived[i];
+		if (fd == -EMFILE)
+			rc = fd; /* the one that is wanted, by all we know */
 		if (fd < 0 || !is(fd, of))
 			continue;
 		l->arrived[i] = -1;
 		return fd;
 	}
-	return -ENOENT;
+	return rc;
 }
 
 int link_claim(struct link *l, size_t n, bool (*is)(int fd, const void *of),

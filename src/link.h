@@ -37,7 +37,8 @@ struct link {
 	bool announced; /* the peer knows of the memory */
 	bool offers;	/* rings, with the first bytes, if they can be had */
 	struct ring in, out;
-	int *arrived; /* owned, in the order they came; -1: claimed, or lost */
+	int *arrived; /* owned, in the order they came; -1: claimed;
+			-EMFILE: lost */
 	size_t n_arrived;
 	uint64_t passed_out;
 	bool stuck; /* the system did not take the last one: in a while */
@@ -70,7 +71,8 @@ bool link_open(struct link *l);
 size_t link_credit(const struct link *l); /* how many can be passed now */
 int link_pass(struct link *l, int fd);	  /* -EAGAIN: not now */
 
-/* The one that `is` says yes to, now the caller's. -ENOENT: there is none. */
+/* The one that `is` says yes to, now the caller's. -ENOENT: there is none;
+ * -EMFILE: nor was there room for all. */
 int link_claim(struct link *l, size_t n, bool (*is)(int fd, const void *of),
 	       const void *of);
 void link_done(struct link *l, size_t n);

@@ -392,6 +392,13 @@ static void set_polls(struct pool *p)
 	}
 }
 
+/* A task may have stopped it: all that is asked of it would be waited for for
+ * ever. */
+static void continue_template(const struct pool *p)
+{
+	(void)kill(p->template, SIGCONT);
+}
+
 int pool_poll(struct pool *p, int ms)
 {
 	if (p->lost)
@@ -403,6 +410,8 @@ int pool_poll(struct pool *p, int ms)
 			   any_died(p) ? 0 : ms, pool_has_cores(p, 0), &look);
 	if (rc < 0)
 		return rc;
+	if (rc == 0 && ms > 0 && !any_ready(p))
+		continue_template(p);
 	rc = 0;
 	if (p->polls[POLL_CONTROL].revents)
 		rc = hear_template(p);

@@ -225,12 +225,15 @@ void proc_bury_all(void)
 {
 	for (;;) {
 		int killed = kill_children();
-		/* One child is waited for, then the list is read again: what it
-		 * leaves behind has become ours by then. */
+		/* A child is waited for, and what else has ended (there may be
+		 * thousands), then the list is read again: what they leave
+		 * behind has become ours by then. */
 		pid_t pid = waitpid(-1, NULL, killed > 0 ? 0 : WNOHANG);
-		if (pid < 0 && errno != EINTR)
-			return;
 		if (pid == 0)
+			return;
+		while (pid > 0)
+			pid = waitpid(-1, NULL, WNOHANG);
+		if (pid < 0 && errno != EINTR)
 			return;
 	}
 }

@@ -87,7 +87,7 @@ static SEXP start(void *of)
 static void set_limits(struct r_pool *r, SEXP limits)
 {
 	const double *x = REAL(limits);
-	r->timeout = R_FINITE(x[0]) ? clock_seconds(x[0]) : 0;
+	r->timeout = R_FINITE(x[0]) ? clock_seconds(x[0]) + 1 : 0; /* 0: none */
 	r->retries = x[1] < UINT_MAX ? (unsigned)x[1] : UINT_MAX;
 	r->stops = x[2] != 0;
 	r->blind = 0;

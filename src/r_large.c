@@ -6,12 +6,17 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "io.h"
 #include "proc.h"
 #include "r_strings.h"
 #include "r_vector.h"
 #include "store.h"
 
-enum { DEEPEST = 64 }; /* lists within lists */
+enum {
+	DEEPEST = 64, /* lists within lists */
+	SHARE = 16,   /* of all descriptors, for a message: many messages may
+			 come at a time */
+};
 
 /* Bytes of segments that a process keeps to use them again. */
 static const size_t KEPT = (size_t)256 << 20;
@@ -90,8 +95,8 @@ static SEXP stand_in(SEXP x, struct large_sink *to)
 {
 	int fd = -1;
 	uint64_t id = 0;
-	if (to->n == to->most || segment(x, &fd, &id) < 0 ||
-	    to->pass(to->of, fd) < 0)
+	if (to->n >= to->most || to->n >= io_most() / SHARE ||
+	    segment(x, &fd, &id) < 0 || to->pass(to->of, fd) < 0)
 		return x;
 	to->n++;
 	return TYPEOF(x) == STRSXP ? r_strings_stand_in(x, id)

@@ -12,7 +12,9 @@
 #include "r_entry.h"
 #include "store.h"
 
-enum { OPEN = 64 }; /* segments kept open to be mapped again */
+/* Segments kept open to be mapped again, while half of all descriptors are
+ * free. */
+enum { OPEN = 64 };
 
 /* R's collector cannot feel what is mapped: it is called after so much. */
 static const size_t COLLECT_AFTER = (size_t)256 << 20;
@@ -109,7 +111,7 @@ static int map(SEXP pointer, int fd, size_t length, size_t width)
 				      .fd = -1};
 		s.at = NULL; /* the mapping stays */
 		mapped += m->size;
-		if (opened < OPEN) {
+		if (opened < OPEN && (size_t)s.fd < io_most() / 2) {
 			opened++;
 			m->fd = s.fd;
 			s.fd = -1;

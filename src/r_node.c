@@ -36,6 +36,7 @@ static struct node {
 	bool warming;	  /* in the template: never waits, never leaves */
 	unsigned steps;	  /* of whatever is done for a message */
 	unsigned stuck;	  /* how often nothing was, in a row */
+	unsigned again;	  /* how often the range was given again */
 } node;
 
 static void clean_up(void *of)
@@ -128,6 +129,10 @@ SEXP C_node_next(void)
 	children_leave();
 	r_interrupt_settle();
 	node.steps++;
+	/* One that is given again and again is never answered. */
+	node.again = node.owed ? node.again + 1 : 0;
+	if (node.again > STUCK && !node.warming)
+		leave(1);
 	if (node.owed || claim_next())
 		return Rf_ScalarInteger(NEXT_RANGE);
 	if (r_staged_is_open()) {

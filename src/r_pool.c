@@ -25,7 +25,7 @@
 
 enum {
 	CLOSE_MS = 5000,
-	STILLBORN = 2, /* replacements that may die of the set-up */
+	STILLBORN = 8, /* replacements in a row that may die in the set-up */
 };
 
 struct r_pool *r_pool_address(SEXP handle)
@@ -112,6 +112,8 @@ void r_pool_replace(struct r_pool *r)
 		struct worker *w = &r->pool.workers[i];
 		if (w->state != WORKER_GONE && w->state != WORKER_NONE)
 			continue;
+		if (w->claims || w->count > 0)
+			continue; /* to be buried first, or its claim is lost */
 		int rc = w->state == WORKER_NONE ? w->status : 0;
 		w->status = 0;
 		if (w->stillborn > STILLBORN) {

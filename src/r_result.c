@@ -150,7 +150,8 @@ static void collect(struct r_pool *r, SEXP handle, size_t slot,
 	}
 	if (w->claims && !expect(r, w, h))
 		return;
-	if (h->kind != WIRE_RESULT || h->first != w->first ||
+	/* One that is still to be killed for an earlier call has no claim. */
+	if (h->kind != WIRE_RESULT || w->count == 0 || h->first != w->first ||
 	    h->count > w->count || (h->count < w->count && !r->stops))
 		r_throw("answer", -EPROTO);
 	size_t asked = w->count;
@@ -177,6 +178,8 @@ static void collect(struct r_pool *r, SEXP handle, size_t slot,
 			(void)worker_step(w, WORKER_DONE);
 		}
 		w->count = 0;
+	} else {
+		w->count = asked; /* all of it is still to come, or lost */
 	}
 	UNPROTECT(1);
 }
@@ -244,7 +247,7 @@ void r_call_bury(struct r_pool *r, SEXP handle, size_t slot)
 	r->blind += busy && !began;
 	if (r->blind > BLIND)
 		r_staged_give_up(r);
-	if (r->blind > DEADLY && !r->any_done)
+	if (r->blind > DEADLY && r->blind > r->retries && !r->any_done)
 		r_throw("deadly", 0);
 }
 

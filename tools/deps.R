@@ -19,6 +19,7 @@ needs <- list(
   bench = character()
 )
 optional <- list(
+  test = c("data.table", "doParallel", "later"),
   bench = c("callr", "mirai", "future.apply", "clustermq", "shard")
 )
 hard <- c("Depends", "Imports", "LinkingTo")

@@ -1227,6 +1227,23 @@ static void attached_without_rings(void)
 	tear_down();
 }
 
+/* What no peer of ours sends is that however often it is looked at. */
+static void stays_wrong(void)
+{
+	const struct wire_head h = numbered(1);
+	const uint32_t word = WIRE_FRAGMENT + 1;
+	unsigned char bytes[WIRE_HEAD + WIRE_WORD];
+	struct wire_head got;
+	set_up();
+	wire_pack(&h, bytes);
+	memcpy(bytes + WIRE_HEAD, &word, WIRE_WORD);
+	CHECK(link_send(&from.link, bytes, sizeof(bytes)) == sizeof(bytes));
+	CHECK(chan_fill(&to) == 0);
+	CHECK(chan_head(&to, &got) == -EPROTO);
+	CHECK(chan_head(&to, &got) == -EPROTO);
+	tear_down();
+}
+
 static void over_any_link(void)
 {
 	said();
@@ -1242,6 +1259,7 @@ static void over_any_link(void)
 	peer_gone();
 	peer_gone_later();
 	waits_a_slice();
+	stays_wrong();
 }
 
 int main(void)

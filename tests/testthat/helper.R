@@ -210,6 +210,7 @@ gone <- function(pids) wait_until(function() !any(alive(pids)))
 in_session <- function(fun, args = list(), ...) {
   skip_if_not_installed("callr")
   skip_if(!nzchar(system.file(package = "pool")), "pool is not installed")
-  body(fun) <- call("{", quote(library(pool)), body(fun))
+  same <- bquote(options(pool.transport = .(getOption("pool.transport"))))
+  body(fun) <- call("{", quote(library(pool)), same, body(fun))
   callr::r(at_top(fun), args = args, timeout = 180, ...)
 }

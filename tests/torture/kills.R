@@ -114,8 +114,7 @@ while ((done <- count()) < kills) {
   until <- min(done + max(20L, kills %/% 40L), kills)
   while (count() < until) {
     # It is aimed anew for each call, as the template may have been killed too.
-    template <- template_of()
-    writeLines(as.character(template[[1L]]), aim)
+    writeLines(as.character(template_of()), aim) # none, where it is dead
     shape <- sample(names(shapes), 1L)
     begin <- now()
     right <- tryCatch(shapes[[shape]](), error = function(e) e)
