@@ -17,7 +17,7 @@ run_call <- function(kind, fun, args, elements, n, starts = NULL,
                      names = NULL, count = "nodes", setup = NULL,
                      choice = no_choice) {
   handle <- pool_handle()
-  token <- new.env(hash = FALSE, parent = emptyenv())
+  token <- environment() # like no other call's
   on.exit(.Call(C_call_finish, handle, token))
   values <- .Call(
     C_call_start, handle, token, list(kind, fun, args, choice$node), elements,

@@ -5,7 +5,11 @@
 # whether the first failure ends the call. node, for the nodes: NULL, or the first
 # element's random seed, whether they are to tell since when an element runs, and
 # whether to leave a claim at a failure. returns: conditions instead of an error.
-choices <- function(timeout, retries, seed, on_error) {
+# `unset`: is none of them given?
+choices <- function(unset, timeout, retries, seed, on_error) {
+  if (unset && .Call(C_choice_none)) {
+    return(no_choice)
+  }
   timeout <- check_timeout(timeout)
   retries <- check_retries(retries)
   seed <- check_seed(seed)
@@ -13,7 +17,7 @@ choices <- function(timeout, retries, seed, on_error) {
   stops <- on_error == "stop"
   timed <- is.finite(timeout)
   list(
-    limits = c(timeout, retries, stops),
+    limits = as.numeric(c(timeout, retries, stops)),
     node = if (!is.null(seed) || timed || stops) {
       list(seed = seed, timed = timed, stops = stops)
     },
@@ -21,8 +25,8 @@ choices <- function(timeout, retries, seed, on_error) {
   )
 }
 
-# Where neither arguments nor options say anything, which C finds out ten times as
-# fast: a short call would feel it.
+# Where no option says anything either, which C finds out ten times as fast: a
+# short call would feel it.
 no_choice <- list(limits = c(Inf, 2, 0), node = NULL, returns = FALSE)
 
 check_timeout <- function(x) {

@@ -95,12 +95,10 @@ pool_lapply <- function(X, fun, ..., chunk.size = NULL,
                         .on_error = getOption("pool.on_error", "finish")) {
   pool_handle()
   fun <- check_function(fun, "fun")
-  choice <- if (missing(.timeout) && missing(.retries) && missing(.seed) &&
-    missing(.on_error) && .Call(C_choice_none)) {
-    no_choice
-  } else {
-    choices(.timeout, .retries, .seed, .on_error)
-  }
+  choice <- choices(
+    missing(.timeout) && missing(.retries) && missing(.seed) && missing(.on_error),
+    .timeout, .retries, .seed, .on_error
+  )
   run_lapply(X, fun, list(...), chunk.size, choice)
 }
 
@@ -115,23 +113,17 @@ pool_sapply <- function(X, FUN, ..., simplify = TRUE, USE.NAMES = TRUE,
   pool_handle()
   FUN <- find_function(FUN, "FUN", parent.frame())
   USE.NAMES <- check_flag(USE.NAMES, "USE.NAMES", like_if = TRUE)
-  choice <- if (missing(.timeout) && missing(.retries) && missing(.seed) &&
-    missing(.on_error) && .Call(C_choice_none)) {
-    no_choice
-  } else {
-    choices(.timeout, .retries, .seed, .on_error)
-  }
+  choice <- choices(
+    missing(.timeout) && missing(.retries) && missing(.seed) && missing(.on_error),
+    .timeout, .retries, .seed, .on_error
+  )
   answer <- run_lapply(as.list(X), FUN, list(...), chunk.size, choice,
     use = if (USE.NAMES && is.character(X)) X
   )
   if (USE.NAMES && is.character(X) && length(X) == 0L) {
     names(answer) <- X
   }
-  if (isFALSE(simplify)) {
-    answer
-  } else {
-    simplify2array(answer, higher = (simplify == "array"))
-  }
+  simplified(answer, simplify, choice)
 }
 
 #' @rdname pool_apply
@@ -147,12 +139,10 @@ pool_map <- function(fun, ..., MoreArgs = NULL, RECYCLE = TRUE,
   fun <- check_function(fun, "fun")
   RECYCLE <- check_flag(RECYCLE, "RECYCLE", like_if = TRUE)
   USE.NAMES <- check_flag(USE.NAMES, "USE.NAMES", like_if = TRUE)
-  choice <- if (missing(.timeout) && missing(.retries) && missing(.seed) &&
-    missing(.on_error) && .Call(C_choice_none)) {
-    no_choice
-  } else {
-    choices(.timeout, .retries, .seed, .on_error)
-  }
+  choice <- choices(
+    missing(.timeout) && missing(.retries) && missing(.seed) && missing(.on_error),
+    .timeout, .retries, .seed, .on_error
+  )
   static <- !missing(.scheduling) && check_scheduling(.scheduling) == "static"
   args <- list(...)
   n <- map_length(args, RECYCLE)
@@ -172,11 +162,7 @@ pool_map <- function(fun, ..., MoreArgs = NULL, RECYCLE = TRUE,
       choice = choice
     )
   }
-  if (isFALSE(SIMPLIFY)) {
-    answer
-  } else {
-    simplify2array(answer, higher = (SIMPLIFY == "array"))
-  }
+  simplified(answer, SIMPLIFY, choice)
 }
 
 #' @rdname pool_apply
@@ -188,12 +174,10 @@ pool_call <- function(fun, ...,
                       .on_error = getOption("pool.on_error", "finish")) {
   pool_handle()
   fun <- check_function(fun, "fun")
-  choice <- if (missing(.timeout) && missing(.retries) && missing(.seed) &&
-    missing(.on_error) && .Call(C_choice_none)) {
-    no_choice
-  } else {
-    choices(.timeout, .retries, .seed, .on_error)
-  }
+  choice <- choices(
+    missing(.timeout) && missing(.retries) && missing(.seed) && missing(.on_error),
+    .timeout, .retries, .seed, .on_error
+  )
   run_each(fun, list(...), choice = choice)
 }
 
@@ -240,6 +224,16 @@ pool_export <- function(varlist, envir = .GlobalEnv) {
 node_assign <- function(names, values) {
   for (i in seq_along(names)) {
     assign(names[[i]], values[[i]], envir = globalenv())
+  }
+}
+
+# Conditions among the values are not taken apart.
+simplified <- function(answer, simplify, choice) {
+  if (isFALSE(simplify) ||
+    choice$returns && any(vapply(answer, inherits, NA, "pool_error"))) {
+    answer
+  } else {
+    simplify2array(answer, higher = (simplify == "array"))
   }
 }
 

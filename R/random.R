@@ -14,8 +14,8 @@ check_seed <- function(seed) {
     seed == trunc(seed) && abs(seed) <= .Machine$integer.max) {
     return(seed_of(as.integer(seed)))
   }
-  if (is.integer(seed) && length(seed) == 7L && !is.na(seed[[1L]]) &&
-    seed[[1L]] %% 100L == lecuyer_kind && .Call(C_seed_valid, seed)) {
+  if (is.integer(seed) && length(seed) == 7L && seed[[1L]] %in% lecuyer_kinds &&
+    .Call(C_seed_valid, seed)) {
     return(seed)
   }
   stop_input(".seed", seed, "'.seed' must be NULL, TRUE, FALSE, a whole number ",
@@ -23,7 +23,10 @@ check_seed <- function(seed) {
   )
 }
 
-lecuyer_kind <- 7L # the last two digits of .Random.seed[1]
+# .Random.seed[1]: generator, kind for the normal distribution, kind of sample().
+# Not with Box-Muller, which keeps every other number where no seed reaches it, nor
+# with a user's own.
+lecuyer_kinds <- 7L + c(outer(100L * c(0L, 1L, 4L, 5L), 10000L * 0:1, `+`))
 
 seed_of <- function(number) {
   before <- random_state()

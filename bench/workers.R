@@ -19,7 +19,7 @@ compare <- function(title, run, turns = rounds, unit = "ms") {
     function() {
       suppressMessages(init_pool(size, restart = TRUE))
       Sys.sleep(0.3)
-      run()
+      for (i in 1:2) run()
       run()
     }
   }), turns, warm = FALSE)

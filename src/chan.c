@@ -399,6 +399,12 @@ static ssize_t take(struct chan *c, unsigned char *to, size_t n)
 	return (ssize_t)n;
 }
 
+size_t chan_ahead(const struct chan *c)
+{
+	size_t here = unread(c) < c->left ? unread(c) : c->left;
+	return c->failed ? 0 : here;
+}
+
 int chan_pull(struct chan *c, void *bytes, size_t n, size_t *got)
 {
 	while (*got < n) {

@@ -105,6 +105,9 @@ size_t chan_buffered(const struct chan *c);
  * end, -ECANCELED where its writer gave up. */
 int chan_pull(struct chan *c, void *bytes, size_t n, size_t *got);
 
+/* Payload bytes that are here, and can be pulled at once; there may be more. */
+size_t chan_ahead(const struct chan *c);
+
 /* Drops the rest of the message; -EAGAIN until it has all arrived. */
 int chan_finish(struct chan *c);
 

@@ -16,9 +16,10 @@
 
 struct load {
 	uint64_t began;
-	uint64_t looked; /* when we looked last; 0: not yet */
-	uint64_t used;	 /* processor time of all by then */
-	bool spare;	 /* seen once: for good */
+	uint64_t looked;  /* when we looked last; 0: not yet */
+	uint64_t used;	  /* processor time of all by then */
+	uint64_t session; /* of that, the session's */
+	bool spare;	  /* seen once: for good */
 };
 
 void load_begin(struct load *l);

@@ -21,6 +21,8 @@ enum { BOARD = 4096 };
 
 enum { POLL_CONTROL, POLL_TEMPLATE, POLL_WORKERS };
 
+static const uint64_t LOOK_NS = 1000000;
+
 /* How long a template may leave its socket full of requests. */
 static const uint64_t ASK_NS = 5000000000u;
 
@@ -148,7 +150,7 @@ int pool_start_worker(struct pool *p, size_t slot)
 	chan_init(&w->chan, end[0]);
 	w->id = p->next_id++;
 	w->done = before.done;
-	w->restarts = before.restarts + (before.id > 0);
+	w->restarts = before.restarts + (before.state == WORKER_GONE);
 	w->stillborn = before.stillborn;
 	w->chan.link.offers = p->shares;
 	rc = worker_step(w, WORKER_ASKED);
@@ -157,8 +159,12 @@ int pool_start_worker(struct pool *p, size_t slot)
 	if (rc == 0)
 		rc = ask_for(p, w, end[1]);
 	io_close(&end[1]);
-	if (rc < 0)
+	if (rc < 0) {
 		worker_release(w);
+		w->done = before.done;
+		w->restarts = before.restarts;
+		w->stillborn = before.stillborn;
+	}
 	return rc;
 }
 
@@ -424,6 +430,12 @@ int pool_poll(struct pool *p, int ms)
 		    link_ready(&p->workers[i].chan.link, LINK_NONE))
 			hear_worker(p, &p->workers[i]);
 	return 0;
+}
+
+void pool_look(struct pool *p)
+{
+	if (clock_now() - p->spin.polled > LOOK_NS)
+		(void)pool_poll(p, 0); /* what is lost is seen again */
 }
 
 bool pool_has_cores(const struct pool *p, size_t more)

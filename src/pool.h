@@ -71,6 +71,9 @@ int pool_set_setup(struct pool *p, struct blob *const *calls, size_t n);
  */
 int pool_poll(struct pool *p, int ms);
 
+/* The same without waiting, unless there was one within a millisecond. */
+void pool_look(struct pool *p);
+
 /* Is there a core for the session, every busy worker and `more`? */
 bool pool_has_cores(const struct pool *p, size_t more);
 

@@ -73,9 +73,12 @@ static SEXP start(void *of)
 {
 	const struct start *a = of;
 	struct r_pool *r = a->r;
+	/* Who has died since the last call gets no work of this one. */
+	pool_look(&r->pool);
 	int rc = sched_init(&r->sched, a->n, r->pool.n);
-	/* What cannot be seen from here is timed from claim to result. */
-	r->sched.single = r->timeout > 0 && !r->pool.shares;
+	/* What cannot be seen from here is timed from claim to result, and what
+	 * cannot be reached is stopped between two claims. */
+	r->sched.single = (r->timeout > 0 || r->stops) && !r->pool.shares;
 	if (rc == 0)
 		rc = fix(&r->sched, a->starts);
 	if (rc < 0)
@@ -91,7 +94,6 @@ static void set_limits(struct r_pool *r, SEXP limits)
 	r->retries = x[1] < UINT_MAX ? (unsigned)x[1] : UINT_MAX;
 	r->stops = x[2] != 0;
 	r->blind = 0;
-	r->any_done = false;
 }
 
 SEXP C_call_start(SEXP handle, SEXP token, SEXP constant, SEXP elements, SEXP n,

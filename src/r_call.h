@@ -41,7 +41,7 @@ void r_call_claim_back(struct r_pool *r, size_t slot);
 /* An element has failed: it is on the handle's list of errors. */
 struct r_failure {
 	size_t element, slot;
-	SEXP condition; /* NULL: it was lost with its worker */
+	SEXP condition; /* R_NilValue: it was lost with its worker */
 	SEXP traceback;
 	int status;   /* wait status of the worker */
 	bool expired; /* it took longer than it may */

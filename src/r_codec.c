@@ -25,7 +25,6 @@ enum {
 	COMPACT = 1024, /* of what is longer than this, R keeps the formula */
 	BLOCK = 4096,	/* bytes gathered before they are put */
 	READ_DEEPEST = 2 * DEEPEST + 2, /* what has names counts twice */
-	STRING = 16, /* bytes of a short one, and of what tells of it */
 };
 
 /* No attributes but names? And these, or NULL. */
@@ -105,7 +104,7 @@ static bool fits(SEXP x, size_t large, int depth)
 	if (names != R_NilValue && !strings_fit(names))
 		return false;
 	if (type == STRSXP)
-		return (size_t)n < large / STRING && strings_fit(x);
+		return (size_t)n < large / CODEC_STRING && strings_fit(x);
 	if (type != VECSXP)
 		return (size_t)n < large / width(type) &&
 		       (n <= COMPACT || DATAPTR_OR_NULL(x));

@@ -25,6 +25,9 @@ struct codec_source {
 	void *of;
 };
 
+/* What a string counts for, in bytes. */
+enum { CODEC_STRING = 16 };
+
 /* Is x plain, and is no vector in it as large as `large` bytes? */
 bool codec_fits(SEXP x, size_t large);
 

@@ -2,8 +2,6 @@
  * How a call ends before its time, or an element does: failures, the first of
  * which may end the call, and time limits.
  */
-#include <errno.h>
-
 #include "clock.h"
 #include "r_call.h"
 #include "r_entry.h"

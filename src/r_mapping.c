@@ -16,8 +16,10 @@
  * free. */
 enum { OPEN = 64 };
 
-/* R's collector cannot feel what is mapped: it is called after so much. */
+/* R's collector cannot feel what is mapped: it is called after so much, for the
+ * young generation; for all after so much more. */
 static const size_t COLLECT_AFTER = (size_t)256 << 20;
+static const size_t COLLECT_ALL_AFTER = (size_t)1 << 30;
 
 static struct chan *source;
 
@@ -25,6 +27,7 @@ static pid_t owner;	  /* whose the counts are */
 static size_t opened;	  /* mappings that keep a descriptor */
 static size_t mapped;	  /* bytes, by all vectors that live */
 static size_t collect_at; /* of `mapped`; 0: as at first */
+static size_t collect_all_at;
 
 struct state { /* of a stand-in */
 	uint64_t id;
@@ -83,6 +86,8 @@ static void unmap(SEXP pointer)
 	mapped -= m->size;
 	if (collect_at > mapped + COLLECT_AFTER)
 		collect_at = mapped + COLLECT_AFTER;
+	if (collect_all_at > mapped + COLLECT_ALL_AFTER)
+		collect_all_at = mapped + COLLECT_ALL_AFTER;
 	opened -= m->fd >= 0;
 	io_close(&m->fd);
 	(void)munmap(m->at, m->size);
@@ -135,18 +140,21 @@ static void collect_young(void)
 }
 
 /* A collection, if so much is mapped that there may be something to unmap. A
- * full one touches every page, which in a node means to copy it: only where the
- * other was of no use. */
+ * full one touches every page, which in a node means to copy it: it takes
+ * longer than to map what is there a few times more. */
 static void collect(void)
 {
-	if (collect_at == 0)
+	if (collect_at == 0) {
 		collect_at = COLLECT_AFTER;
+		collect_all_at = COLLECT_ALL_AFTER;
+	}
 	if (mapped < collect_at)
 		return;
-	size_t before = mapped;
 	collect_young();
-	if (mapped > before / 2)
+	if (mapped >= collect_all_at) {
 		R_gc();
+		collect_all_at = mapped + COLLECT_ALL_AFTER;
+	}
 	collect_at = mapped + COLLECT_AFTER;
 }
 

@@ -32,6 +32,7 @@ static struct node {
 	bool owed;	  /* a range has not been answered yet */
 	bool keeps;	  /* the function, for the next call */
 	bool unread;	  /* it could not be read, this time */
+	bool halted;	  /* its last claim ended before its end */
 	bool timed;	  /* the session asks since when an element runs */
 	bool warming;	  /* in the template: never waits, never leaves */
 	unsigned steps;	  /* of whatever is done for a message */
@@ -99,7 +100,8 @@ enum next { NEXT_NEVER, NEXT_CALL, NEXT_RANGE, NEXT_END, NEXT_NONE };
 static bool claim_next(void)
 {
 	size_t first, count;
-	if (!r_staged_is_open() || !r_staged_claim(&first, &count))
+	if (!r_staged_is_open() || node.halted ||
+	    !r_staged_claim(&first, &count))
 		return false;
 	node.head.kind = WIRE_RANGE;
 	node.head.first = first;
@@ -152,6 +154,7 @@ SEXP C_node_next(void)
 			rc = 0;
 	}
 	bool stage = rc == 0 && node.head.kind == WIRE_STAGE;
+	node.halted = false;
 	if (stage)
 		rc = r_staged_open(&node.chan);
 	if (rc < 0)
@@ -205,13 +208,16 @@ bool r_node_begin(R_xlen_t i)
 	struct record *record = link_record(&node.chan.link);
 	uint32_t call = node.head.call;
 	size_t element = (size_t)node.head.first + (size_t)i;
-	if (r_interrupt_came() || (record && record_stops(record, call)))
+	/* First, so that a signal that comes with the mark is not lost. */
+	r_interrupt_allow(call);
+	if (r_interrupt_came() || (record && record_stops(record, call))) {
+		r_interrupt_deny();
 		return false;
+	}
 	if (record)
 		record_begin(record, call, element,
 			     node.timed ? clock_now() : 0);
 	r_seed_set(element);
-	r_interrupt_allow(call);
 	return true;
 }
 
@@ -276,6 +282,7 @@ SEXP C_node_reply(SEXP value, SEXP kind, SEXP count)
 			      .first = node.head.first,
 			      .count = (uint64_t)Rf_asReal(count),
 			      .extra = (int64_t)(clock_now() - node.started)};
+	node.halted = h.count < node.head.count;
 	if (r_staged_is_open())
 		r_staged_timed((size_t)h.count, (uint64_t)h.extra);
 	if (node.unread)

@@ -335,6 +335,9 @@ static SEXP adopt(void *of)
 	if (rc < 0)
 		r_throw("template", rc);
 	claims_back(r, q->object);
+	/* What was counted goes on. */
+	struct worker *before = (struct worker *)R_alloc(n, sizeof(*before));
+	memcpy(before, r->pool.workers, n * sizeof(*before));
 	pool_close(&r->pool, CLOSE_MS);
 	(void)tmpdir_remove(r->base);
 	(void)snprintf(r->base, sizeof(r->base), "%s", f->base);
@@ -343,6 +346,10 @@ static SEXP adopt(void *of)
 	f->pool = (struct pool){.watch = -1, .board.fd = -1};
 	chan_init(&f->pool.control, -1);
 	rc = pool_restart(&r->pool, n);
+	for (size_t i = 0; i < r->pool.n && i < n; i++) {
+		r->pool.workers[i].done = before[i].done;
+		r->pool.workers[i].restarts = before[i].restarts + 1;
+	}
 	if (rc < 0)
 		r_throw("worker", rc);
 	return R_NilValue;

@@ -47,8 +47,7 @@ struct r_pool {
 	uint64_t timeout; /* nanoseconds that an element may take; 0: any */
 	unsigned retries; /* of an element whose node dies */
 	bool stops;	  /* at the first failure */
-	unsigned blind;	  /* workers that died before any element began */
-	bool any_done;	  /* has there been a result? */
+	unsigned blind;	  /* deaths in a row at no element */
 
 	const char
 		*doing; /* what R code it runs: for the message of an error */

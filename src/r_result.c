@@ -8,8 +8,10 @@
 #include "r_stream.h"
 
 enum {
-	BLIND = 2,   /* deaths of nobody knows what, before elements go alone */
-	DEADLY = 12, /* deaths before any element began, and none is done */
+	/* Deaths in a row that no element can be charged with: before elements
+	 * go alone, before the call is given up. */
+	BLIND = 2,
+	DEADLY = 12,
 };
 
 struct reading {
@@ -125,7 +127,8 @@ static bool take_values(struct r_pool *r, SEXP handle, size_t slot, SEXP x,
 static bool expect(struct r_pool *r, struct worker *w,
 		   const struct wire_head *h)
 {
-	if (h->kind != WIRE_RESULT || h->first + h->count > r->staged_n)
+	if (h->kind != WIRE_RESULT || h->count > r->staged_n ||
+	    h->first > r->staged_n - h->count)
 		r_throw("answer", -EPROTO);
 	w->first = (size_t)h->first;
 	w->count = (size_t)h->count;
@@ -170,7 +173,7 @@ static void collect(struct r_pool *r, SEXP handle, size_t slot,
 			w->kept = 0;
 		uint64_t ns = h->extra > 0 ? (uint64_t)h->extra : 0;
 		w->done += w->count;
-		r->any_done = true;
+		r->blind = 0;
 		if (w->claims) {
 			sched_finish(&r->sched, w->first, w->count);
 		} else {
@@ -234,10 +237,14 @@ void r_call_bury(struct r_pool *r, SEXP handle, size_t slot)
 	size_t element;
 	uint64_t since = 0;
 	bool busy = w->claims || w->count > 0;
-	/* One that was killed for another element's time is innocent. */
-	bool known = busy && r_call_running(r, w, &element, &since) &&
-		     (w->expired == 0 || w->expired == element + 1);
-	bool began = w->expired > 0 || (known && since != UINT64_MAX);
+	bool known = busy && r_call_running(r, w, &element, &since);
+	if (busy && w->expired > 0) {
+		/* It did take too long, wherever its worker is by now. */
+		element = w->expired - 1;
+		known = !sched_is_done(&r->sched, element);
+		since = 0;
+	}
+	bool began = known && since != UINT64_MAX;
 	if (known)
 		blame(r, handle, slot, element);
 	w->expired = 0;
@@ -247,7 +254,7 @@ void r_call_bury(struct r_pool *r, SEXP handle, size_t slot)
 	r->blind += busy && !began;
 	if (r->blind > BLIND)
 		r_staged_give_up(r);
-	if (r->blind > DEADLY && r->blind > r->retries && !r->any_done)
+	if (r->blind > DEADLY && r->blind > r->retries)
 		r_throw("deadly", 0);
 }
 

@@ -194,13 +194,14 @@ void r_call_hand_out(struct r_pool *r, SEXP handle)
 		if (r->holds_back)
 			break;
 		int rc = tell(r, handle, &p);
-		if (r_staged_more(r)) {
-			if (rc == 0)
-				rc = tell_stage(r, w);
-		} else if (!sched_claim(&r->sched, i, &w->first, &w->count)) {
-			r->doing = NULL;
-			continue;
+		/* One that is gone has claimed nothing. */
+		if (rc == 0 && r_staged_more(r)) {
+			rc = tell_stage(r, w);
 		} else if (rc == 0) {
+			if (!sched_claim(&r->sched, i, &w->first, &w->count)) {
+				r->doing = NULL;
+				continue;
+			}
 			rc = tell_range(r, handle, &p);
 		}
 		r->doing = NULL;

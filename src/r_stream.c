@@ -207,32 +207,30 @@ int r_stream_flush(struct chan *c, const struct r_patience *patience)
 	return chan_pending(c) ? relieve(c, patience) : 0;
 }
 
+enum { AHEAD = 4096 }; /* bytes taken at a time, for whoever asks for few */
+
 struct in {
 	struct chan *chan; /* NULL: from memory */
 	const struct r_patience *patience;
-	const unsigned char *at;
+	const unsigned char *at; /* what can be had at once */
 	size_t left;
 	struct chan *outer; /* the source of vectors, where reading is nested */
+	unsigned char ahead[AHEAD];
 };
 
-static void in_memory(struct in *i, void *bytes, size_t n)
+static void in_from(struct in *i, struct chan *c, const struct r_patience *p)
 {
-	if (n > i->left)
-		Rf_error("a packed object ended early");
-	memcpy(bytes, i->at, n);
-	i->at += n;
-	i->left -= n;
+	i->chan = c;
+	i->patience = p;
+	i->at = i->ahead;
+	i->left = 0;
+	i->outer = NULL;
 }
 
-static void in(void *of, void *bytes, size_t n)
+static void pull(const struct in *i, void *bytes, size_t n)
 {
-	struct in *i = of;
 	size_t got = 0;
 	int rc;
-	if (!i->chan) {
-		in_memory(i, bytes, n);
-		return;
-	}
 	while ((rc = chan_pull(i->chan, bytes, n, &got)) == -EAGAIN) {
 		rc = i->patience->go_on(i->patience->of);
 		if (rc < 0)
@@ -240,6 +238,31 @@ static void in(void *of, void *bytes, size_t n)
 	}
 	if (rc < 0)
 		Rf_error("a serialized object ended early: %s", strerror(-rc));
+}
+
+static void in(void *of, void *bytes, size_t n)
+{
+	struct in *i = of;
+	unsigned char *to = bytes;
+	if (n > i->left) {
+		if (!i->chan)
+			Rf_error("a packed object ended early");
+		memcpy(to, i->at, i->left);
+		to += i->left;
+		n -= i->left;
+		size_t here = chan_ahead(i->chan);
+		i->left = here < AHEAD ? here : AHEAD;
+		i->at = i->ahead;
+		if (n >= i->left) {
+			i->left = 0;
+			pull(i, to, n);
+			return;
+		}
+		pull(i, i->ahead, i->left);
+	}
+	memcpy(to, i->at, n);
+	i->at += n;
+	i->left -= n;
 }
 
 static void in_bytes(R_inpstream_t stream, void *bytes, int n)
@@ -282,7 +305,10 @@ static SEXP read_plain(struct in *i)
 
 SEXP r_stream_unpack(const unsigned char *bytes, size_t n)
 {
-	struct in i = {.at = bytes, .left = n};
+	struct in i;
+	in_from(&i, NULL, NULL);
+	i.at = bytes;
+	i.left = n;
 	unsigned char plain;
 	in(&i, &plain, 1);
 	return plain ? read_plain(&i) : unserialize(&i);
@@ -297,7 +323,8 @@ static void outer_source(void *of)
 SEXP r_stream_read(struct chan *c, const struct r_patience *patience)
 {
 	SEXP x = R_NilValue;
-	struct in i = {.chan = c, .patience = patience};
+	struct in i;
+	in_from(&i, c, patience);
 	if (c->head.flags & WIRE_PLAIN) {
 		x = read_plain(&i);
 	} else if (wire_passed(&c->head) > 0) {
@@ -315,7 +342,8 @@ SEXP r_stream_read(struct chan *c, const struct r_patience *patience)
 void r_stream_read_list(struct chan *c, const struct r_patience *patience,
 			SEXP to, size_t at, size_t n)
 {
-	struct in i = {.chan = c, .patience = patience};
+	struct in i;
+	in_from(&i, c, patience);
 	struct codec_source from = {in, &i};
 	codec_read_list(&from, to, (R_xlen_t)at, (R_xlen_t)n);
 	leave_message(c, patience);

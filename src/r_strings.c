@@ -14,9 +14,11 @@
 
 #include <R_ext/Altrep.h>
 
+#include "r_codec.h"
 #include "r_mapping.h"
+#include "r_vector.h"
 
-enum { LARGE = 1 << 16 }; /* strings */
+static const R_xlen_t LARGE = VECTOR_LARGE / CODEC_STRING;
 
 enum kind { KIND_NATIVE, KIND_UTF8, KIND_LATIN1, KIND_BYTES, KIND_NA };
 

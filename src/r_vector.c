@@ -2,8 +2,6 @@
  * for each type. */
 #include "r_vector.h"
 
-#include <string.h>
-
 #include <R_ext/Altrep.h>
 
 #include "r_mapping.h"

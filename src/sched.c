@@ -86,7 +86,10 @@ bool sched_claim(struct sched *s, size_t slot, size_t *first, size_t *count)
 	if (s->stopped || (s->singly && s->claims > 0))
 		return false;
 	s->singly = s->singly && s->alones > 0;
-	size_t i = find_alone(s, slot);
+	size_t i;
+	while ((i = find_alone(s, slot)) != SCHED_ANY &&
+	       sched_is_done(s, s->alone[i].element))
+		s->alone[i] = s->alone[--s->alones]; /* by somebody else */
 	if (i != SCHED_ANY) {
 		*first = s->alone[i].element;
 		*count = 1;

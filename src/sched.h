@@ -2,8 +2,8 @@
  * What is claimed, done and lost of the n elements of one call.
  *
  * The truth is the bitmap of finished elements. What a worker that died had
- * claimed is run again element by element, alone; only the one that is known to
- * have been running is charged with a try.
+ * claimed is run again element by element, alone; only the one that was
+ * running, or alone, is charged with a try.
  *
  * Elements and slots count from 0. Functions return 0 or -ENOMEM.
  */

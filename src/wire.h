@@ -19,7 +19,7 @@ enum wire_kind {
 	WIRE_READY = 1, /* template: STATE `first`, or 0; `extra`: errno */
 	WIRE_STATE,	/* to template: payload, the state of new nodes */
 	WIRE_FORK,	/* to template: worker `first`, with its descriptor */
-	WIRE_KILL,	/* to template: worker `first` */
+	WIRE_KILL, /* to template: worker `first`; `extra`: its group too */
 	WIRE_INTERRUPT, /* to template: worker `first`, if it is at `call` */
 	WIRE_BYE,	/* to template: the pool is closed */
 	WIRE_STARTED,	/* template: worker `first` has pid or -errno `extra` */

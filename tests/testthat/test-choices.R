@@ -212,3 +212,43 @@ test_that("a choice that makes no sense is an error before any work", {
   expect_false(file.exists(file))
   expect_usable()
 })
+
+test_that("whole numbers are numbers", {
+  local_pool(2)
+  expect_identical(pool_lapply(1:3, identity, .timeout = 60L, .retries = 1L), as.list(1:3))
+  withr::local_options(pool.timeout = 60L, pool.retries = 1L)
+  expect_identical(pool_sapply(1:3, identity), 1:3)
+})
+
+test_that("conditions in the place of values are not taken apart", {
+  local_pool(2)
+  f <- at_top(function(i) stop("all"))
+  for (found in list(
+    pool_sapply(1:3, f, .on_error = "return"), pool_sapply(1, f, .on_error = "return"),
+    pool_map(f, 1:3, SIMPLIFY = TRUE, .on_error = "return")
+  )) {
+    expect_type(found, "list")
+    expect_null(dim(found))
+    for (e in found) expect_s3_class(e, "pool_task_error")
+  }
+})
+
+test_that("a node that died idle is charged to nobody", {
+  local_pool(2)
+  file <- withr::local_tempfile()
+  for (n in c(4, 100)) {
+    for (k in 1:3) {
+      unlink(file)
+      pids <- node_pids()
+      tools::pskill(pids[[1]], 9)
+      expect_true(wait_until(function() !alive(pids[[1]])))
+      Sys.sleep(0.05)
+      found <- pool_lapply(seq_len(n), at_top(function(i, file) {
+        cat(paste0(i, "\n"), file = file, append = TRUE)
+        i
+      }), file, .retries = 0)
+      expect_identical(found, as.list(seq_len(n)))
+      expect_identical(sort(scan(file, quiet = TRUE)), as.numeric(seq_len(n)))
+    }
+  }
+})

@@ -67,6 +67,10 @@ test_that("a .Random.seed will do, and TRUE takes one from the session", {
   set.seed(1)
   expect_identical(pool_lapply(1:5, draw, .seed = TRUE), a)
   expect_false(identical(a, b))
+  for (kind in c(-93L, 9907L, 10207L, 10307L, 10403L, NA)) {
+    expect_error(pool_lapply(1:2, draw, .seed = replace(seed, 1, kind)), "'.seed'",
+      class = "pool_input_error")
+  }
   withr::local_options(pool.seed = 42)
   expect_identical(pool_lapply(1:5, draw), streams(42, 5))
 })

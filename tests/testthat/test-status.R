@@ -73,3 +73,15 @@ test_that("in a handler of a relayed condition, nodes may be seen at work", {
   expect_true("busy" %in% seen$state)
   expect_identical(nrow(seen), 2L)
 })
+
+test_that("what was counted goes on when the process that nodes are forked from dies", {
+  local_pool(2)
+  pool_lapply(1:100, identity)
+  template <- process_info(node_pids())$parent[1]
+  tools::pskill(template, 9)
+  expect_true(gone(template))
+  expect_usable()
+  found <- pool_status()
+  expect_identical(sum(found$tasks), 107)
+  expect_identical(found$restarts, c(1L, 1L))
+})
