@@ -179,6 +179,44 @@ plain <- function(session) {
   stopifnot(identical(back, list(list(x, deep), list(x, deep))))
 }
 
+# Large character vectors, which nobody looks at while that is slow; names.
+strings <- function(session) {
+  x <- rep(c("a", NA, "\u00e9", ""), 2^14)
+  found <- session(pool_lapply(list(x, list(x, 1), 1:3), identity))
+  again <- session({
+    y <- found[[1L]]
+    pool_lapply(1:2, function(i, ...) list(...)[[i]], y, x)
+  })
+  one <- session(found[[1L]][[3L]])
+  stopifnot(identical(one, "\u00e9"))
+  quick <- gctorture2(0L)
+  on.exit(gctorture2(quick))
+  stopifnot(identical(found, list(x, list(x, 1), 1:3)), identical(again, list(x, x)))
+  gctorture2(quick)
+  records <- lapply(1:40, function(i) list(id = i, name = "n", more = c(a = i, b = 2)))
+  stopifnot(identical(session(pool_lapply(records, identity)), records))
+  stopifnot(identical(session(pool_lapply(list(records), identity)), list(records)))
+}
+
+# What a user may choose, and see.
+choices <- function(session) {
+  draw <- function(i) stats::runif(1L)
+  found <- session(pool_lapply(1:40, draw, .seed = 1))
+  stopifnot(identical(found[3:1], session(pool_lapply(1:3, draw, .seed = 1))[3:1]))
+  seed <- session(pool:::seed_of(1L))
+  stopifnot(identical(session(pool_lapply(1:2, draw, .seed = seed)), found[1:2]))
+  stopifnot(inherits(session(failure(pool_lapply(1, draw, .seed = 1:7))), "pool_input_error"))
+  fail <- function(i) if (i == 2L) stop("two") else i
+  found <- session(pool_lapply(1:3, fail, .on_error = "return"))
+  stopifnot(identical(found[-2L], list(1L, 3L)), inherits(found[[2L]], "pool_task_error"))
+  e <- session(failure(pool_lapply(1:40, fail, .on_error = "stop")))
+  stopifnot(identical(e$index, 2L))
+  e <- session(failure(pool_lapply(1:2, function(i) if (i == 2L) Sys.sleep(60) else i, .timeout = 8)))
+  stopifnot(inherits(e, "pool_timeout_error"), identical(e$results, list(1L, NULL)))
+  status <- session(pool_status())
+  stopifnot(nrow(status) == pool_size(), all(status$state == "idle" | status$state == "gone"))
+}
+
 # A function that nodes have from the last call.
 kept <- function(session) {
   f <- eval(quote(function(i) i + 1), globalenv())
@@ -345,6 +383,8 @@ go_through <- function(session, tag) {
     large = large,
     plain = plain,
     kept = kept,
+    strings = strings,
+    choices = choices,
     "task errors" = task_errors,
     relays = relays,
     unserializable = unserializable,
