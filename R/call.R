@@ -21,7 +21,7 @@ run_call <- function(kind, fun, args, elements, n, starts = NULL,
   on.exit(.Call(C_call_finish, handle, token))
   values <- .Call(
     C_call_start, handle, token, list(kind, fun, args, choice$node), elements,
-    n, starts, choice$limits
+    n, list(starts, choice$limits)
   )
   if (!is.null(notes <- .Call(C_call_quick, handle))) {
     finish_waiting(handle, notes)

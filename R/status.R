@@ -34,7 +34,7 @@ pool_status <- function() {
 # Bytes of a process that no other has.
 private_memory <- function(pid) {
   path <- file.path("/proc", pid, "smaps_rollup")
-  lines <- if (is.na(pid)) NULL else {
+  lines <- if (!is.na(pid)) {
     tryCatch(suppressWarnings(readLines(path)), error = function(e) NULL)
   }
   own <- grep("^Private_(Clean|Dirty):", lines, value = TRUE)

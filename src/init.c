@@ -23,7 +23,7 @@ static const R_CallMethodDef entries[] = {
 	{"C_pool_status", (DL_FUNC)&C_pool_status, 1},
 	{"C_pool_idle", (DL_FUNC)&C_pool_idle, 1},
 	{"C_pool_close", (DL_FUNC)&C_pool_close, 1},
-	{"C_call_start", (DL_FUNC)&C_call_start, 7},
+	{"C_call_start", (DL_FUNC)&C_call_start, 6},
 	{"C_call_quick", (DL_FUNC)&C_call_quick, 1},
 	{"C_call_wait", (DL_FUNC)&C_call_wait, 1},
 	{"C_call_finish", (DL_FUNC)&C_call_finish, 2},

@@ -2,6 +2,7 @@
  * halves with a modulus each. */
 #include "lecuyer.h"
 
+#include <stddef.h>
 #include <string.h>
 
 enum { SIDE = 3 };
@@ -22,7 +23,7 @@ static const matrix step[2] = {
 
 bool lecuyer_valid(const uint32_t s[LECUYER_WORDS])
 {
-	for (int half = 0; half < 2; half++) {
+	for (size_t half = 0; half < 2; half++) {
 		const uint32_t *h = s + half * SIDE;
 		if (h[0] == 0 && h[1] == 0 && h[2] == 0)
 			return false;
@@ -59,7 +60,7 @@ static void square(matrix a, uint64_t m)
 
 void lecuyer_jump(uint32_t s[LECUYER_WORDS], uint64_t streams)
 {
-	for (int half = 0; half < 2; half++) {
+	for (size_t half = 0; half < 2; half++) {
 		matrix power;
 		memcpy(power, step[half], sizeof(power));
 		for (uint64_t left = streams; left > 0; left >>= 1) {

@@ -21,8 +21,8 @@ enum {
 
 struct states {
 	struct ring_state to_worker, from_worker;
-	_Atomic uint64_t to_worker_done, from_worker_done;
 	_Alignas(RING_LINE) struct record record;
+	_Atomic uint64_t to_worker_done, from_worker_done;
 };
 
 _Static_assert(sizeof(struct states) <= HEAD, "the states fill a page at most");

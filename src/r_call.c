@@ -96,9 +96,11 @@ static void set_limits(struct r_pool *r, SEXP limits)
 	r->blind = 0;
 }
 
+/* plan: list(first elements of chunks or NULL, limits) */
 SEXP C_call_start(SEXP handle, SEXP token, SEXP constant, SEXP elements, SEXP n,
-		  SEXP starts, SEXP limits)
+		  SEXP plan)
 {
+	SEXP starts = VECTOR_ELT(plan, 0);
 	size_t size = (size_t)Rf_asReal(n);
 	SEXP all = PROTECT(Rf_allocVector(VECSXP, HELD));
 	SEXP values = PROTECT(Rf_allocVector(VECSXP, (R_xlen_t)size));
@@ -116,7 +118,7 @@ SEXP C_call_start(SEXP handle, SEXP token, SEXP constant, SEXP elements, SEXP n,
 	r->number = r->number == INT32_MAX ? 1 : r->number + 1;
 	r->kind = (enum call_kind)Rf_asInteger(VECTOR_ELT(constant, 0));
 	r->doing = NULL;
-	set_limits(r, limits);
+	set_limits(r, VECTOR_ELT(plan, 1));
 	r->same = is_kept(r, handle, constant);
 	r->staged_tried = false;
 	load_begin(&r->load);

@@ -24,7 +24,7 @@ SEXP C_pool_close(SEXP handle);
 /* r_call.c: a call on it */
 SEXP C_call_quick(SEXP handle);
 SEXP C_call_start(SEXP handle, SEXP token, SEXP constant, SEXP elements, SEXP n,
-		  SEXP starts, SEXP limits);
+		  SEXP plan);
 SEXP C_call_wait(SEXP handle);
 SEXP C_call_finish(SEXP handle, SEXP token);
 SEXP C_call_blob(SEXP handle);

@@ -9,9 +9,9 @@
 
 #include "r_util.h"
 
-/* seed: a .Random.seed of kind "L'Ecuyer-CMRG", the first element's; NULL: none
- * is set. */
-void r_seed_open(SEXP seed);
+/* x: a .Random.seed of kind "L'Ecuyer-CMRG", the first element's; NULL: none is
+ * set. */
+void r_seed_open(SEXP x);
 
 /* Sets the global .Random.seed to an element's. */
 void r_seed_set(size_t element);

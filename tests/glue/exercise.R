@@ -211,7 +211,8 @@ choices <- function(session) {
   stopifnot(identical(found[-2L], list(1L, 3L)), inherits(found[[2L]], "pool_task_error"))
   e <- session(failure(pool_lapply(1:40, fail, .on_error = "stop")))
   stopifnot(identical(e$index, 2L))
-  e <- session(failure(pool_lapply(1:2, function(i) if (i == 2L) Sys.sleep(60) else i, .timeout = 8)))
+  hang <- function(i) if (i == 2L) Sys.sleep(60) else i
+  e <- session(failure(pool_lapply(1:2, hang, .timeout = 8)))
   stopifnot(inherits(e, "pool_timeout_error"), identical(e$results, list(1L, NULL)))
   status <- session(pool_status())
   stopifnot(nrow(status) == pool_size(), all(status$state == "idle" | status$state == "gone"))

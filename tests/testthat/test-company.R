@@ -168,7 +168,8 @@ test_that("a package may make a pool while it is loaded", {
     "twice <- function(i) 2 * i",
     ".onLoad <- function(libname, pkgname) {",
     "  suppressMessages(pool::init_pool(2))",
-    "  assign('answer', pool::pool_sapply(1:5, function(i) i * 2), envir = parent.env(environment()))",
+    "  found <- pool::pool_sapply(1:5, function(i) i * 2)",
+    "  assign('answer', found, envir = parent.env(environment()))",
     "}"
   ), file.path(source, "R", "a.R"))
   lib <- file.path(dir, "lib")

@@ -62,8 +62,7 @@ test_that("a node may die in a long result, and the news of it be late", {
     work <- function(i, flag) {
       if (i == 2 || file.exists(flag)) return(i)
       file.create(flag)
-      x <- as.character(1:2e6)
-      x[1] <- "first"
+      x <- as.list(as.character(1:5e5)) # nothing that is mapped
       status <- readLines("/proc/self/status")
       parent <- as.integer(sub("PPid:", "", grep("^PPid:", status, value = TRUE)))
       system(wait = FALSE, sprintf(

@@ -235,13 +235,19 @@ test_that("names are part of a plain object, however often they come again", {
   record <- function(i) list(id = i, value = i / 7, name = "a", flags = c(TRUE, FALSE))
   objects <- list(
     records = lapply(1:200, record),
-    "others between" = list(record(1), c(a = 1, b = 2), record(2), c(a = 1, b = 3), list(a = 1, b = 2)),
+    "others between" = list(
+      record(1), c(a = 1, b = 2), record(2), c(a = 1, b = 3), list(a = 1, b = 2)
+    ),
     "named scalars" = list(c(a = 1), c(b = 2), c(a = 3)),
     "scalars, one named" = list(1, c(b = 2), 3),
     "named strings" = list(x = c(a = "b", b = NA), y = c(a = "b")),
     empty = list(structure(list(), names = character()), structure(numeric(), names = character())),
-    "names without a name" = list(structure(1:2, names = c("a", NA)), structure(1:2, names = c("", ""))),
-    "names of other encodings" = list(structure(1:2, names = c("\u00e9", encoded("\xe9", "latin1")))),
+    "names without a name" = list(
+      structure(1:2, names = c("a", NA)), structure(1:2, names = c("", ""))
+    ),
+    "names of other encodings" = list(
+      structure(1:2, names = c("\u00e9", encoded("\xe9", "latin1")))
+    ),
     deep = list(a = list(b = list(c = list(d = 1)))),
     "names with attributes" = list(structure(1, names = structure("a", mine = 1))),
     "names and more" = list(structure(list(a = 1), mine = 2), structure(c(a = 1), class = "k")),

@@ -87,7 +87,8 @@ test_that("without address space an object is an error, and the pool stays", {
     "suppressMessages(init_pool(2))",
     "limit <- function(...) system2('prlimit', c('--pid', Sys.getpid(), ...), stdout = TRUE)",
     "x <- numeric(5e7); x[1] <- 1", # 400 MB
-    "size <- as.numeric(sub('.* ([0-9]+) kB', '\\\\1', grep('^VmSize', readLines('/proc/self/status'), value = TRUE)))",
+    "size <- grep('^VmSize', readLines('/proc/self/status'), value = TRUE)",
+    "size <- as.numeric(sub('.* ([0-9]+) kB', '\\\\1', size))",
     "limit(sprintf('--as=%.0f:', size * 1024 + 2e8))",
     "e <- tryCatch(pool_lapply(list(x, 1), function(v) c(v, 1), .retries = 0), error = identity)",
     "stopifnot(inherits(e, 'pool_error') || identical(e[[2]], c(1, 1)))",
@@ -103,7 +104,8 @@ test_that("without address space an object is an error, and the pool stays", {
 test_that("without room for temporary files there is a clear error, or none", {
   skip_if(!nzchar(Sys.which("unshare")), "no unshare(1)")
   dir <- withr::local_tempdir()
-  mount <- sprintf("mount -t tmpfs -o size=64k,nr_inodes=12 tmpfs %s && export TMPDIR=%s", shQuote(dir), shQuote(dir))
+  mount <- sprintf("mount -t tmpfs -o size=64k,nr_inodes=12 tmpfs %s && export TMPDIR=%s",
+                   shQuote(dir), shQuote(dir))
   probe <- suppressWarnings(system2("unshare", c("-m", "bash", "-c", shQuote(mount)),
                                     stdout = FALSE, stderr = FALSE))
   skip_if(probe != 0, "a file system cannot be mounted here")
@@ -113,7 +115,8 @@ test_that("without room for temporary files there is a clear error, or none", {
     "  con <- file(file.path(dirname(tempdir()), 'full'), 'w')",
     "  try(for (i in 1:100) cat(strrep('x', 1e4), file = con), silent = TRUE)",
     "  try(close(con), silent = TRUE)",
-    "  for (i in 1:20) suppressWarnings(file.create(file.path(dirname(tempdir()), paste0('f', i))))",
+    "  files <- file.path(dirname(tempdir()), paste0('f', 1:20))",
+    "  for (file in files) suppressWarnings(file.create(file))",
     "}",
     "suppressMessages(init_pool(2))",
     "stopifnot(identical(pool_sapply(1:9, function(i) i), 1:9))",

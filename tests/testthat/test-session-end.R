@@ -18,7 +18,8 @@ busy_session <- function(task, type, dir) {
     saveRDS(info, file.path(dir, "part"))
     file.rename(file.path(dir, "part"), file.path(dir, "info"))
     pool::pool_lapply(1:9, task, dir)
-  }), list(at_top(task), type, dir, getOption("pool.transport")), env = c(callr::rcmd_safe_env(), TMPDIR = dir))
+  }), list(at_top(task), type, dir, getOption("pool.transport")),
+  env = c(callr::rcmd_safe_env(), TMPDIR = dir))
   info <- file.path(dir, "info")
   expect_true(wait_until(function() file.exists(info)))
   info <- readRDS(info)
@@ -26,7 +27,8 @@ busy_session <- function(task, type, dir) {
   info$template <- unique(process_info(info$nodes)$parent)
   expect_length(info$template, 1)
   info$session <- session
-  info$children <- as.integer(unlist(lapply(list.files(dir, "^child", full.names = TRUE), readLines)))
+  files <- list.files(dir, "^child", full.names = TRUE)
+  info$children <- as.integer(unlist(lapply(files, readLines)))
   info
 }
 

@@ -37,7 +37,8 @@ stamp <- file.path(dir, "stamp")
 system2("mkfifo", orders)
 # One line, one interrupt: after so many seconds, with the time of it.
 sender <- sprintf(
-  "exec 3<>%s; while read -r wait <&3; do sleep $wait; date +%%s.%%N >%s; kill -INT %d || exit; done",
+  paste("exec 3<>%s; while read -r wait <&3; do sleep $wait; date +%%s.%%N >%s;",
+        "kill -INT %d || exit; done"),
   shQuote(orders), shQuote(stamp), Sys.getpid()
 )
 system2("bash", c("-c", shQuote(sender)), wait = FALSE, stdout = FALSE)
