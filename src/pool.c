@@ -145,13 +145,10 @@ int pool_start_worker(struct pool *p, size_t slot)
 	int rc = io_pair(end);
 	if (rc < 0)
 		return rc;
-	const struct worker before = *w;
+	bool again = w->state == WORKER_GONE;
 	worker_release(w);
 	chan_init(&w->chan, end[0]);
 	w->id = p->next_id++;
-	w->done = before.done;
-	w->restarts = before.restarts + (before.state == WORKER_GONE);
-	w->stillborn = before.stillborn;
 	w->chan.link.offers = p->shares;
 	rc = worker_step(w, WORKER_ASKED);
 	if (rc == 0)
@@ -159,12 +156,10 @@ int pool_start_worker(struct pool *p, size_t slot)
 	if (rc == 0)
 		rc = ask_for(p, w, end[1]);
 	io_close(&end[1]);
-	if (rc < 0) {
+	if (rc < 0)
 		worker_release(w);
-		w->done = before.done;
-		w->restarts = before.restarts;
-		w->stillborn = before.stillborn;
-	}
+	else
+		w->restarts += again;
 	return rc;
 }
 

@@ -29,6 +29,7 @@ struct mapping {
 	size_t length; /* elements */
 	int fd;	       /* of the segment, to map it again; -1: not kept */
 	bool written;  /* or may have been: it is not what the segment is */
+	bool known;    /* of strings: all have been asked for */
 };
 
 /* Where stand-ins that are unserialized find their data: with the message in

@@ -122,6 +122,14 @@ static bool take_values(struct r_pool *r, SEXP handle, size_t slot, SEXP x,
 	return true;
 }
 
+/* A worker claims by itself no more. What it had claimed and not done is found
+ * in the end: it has no result. */
+static void leave_stage(struct r_pool *r, struct worker *w)
+{
+	w->claims = false;
+	sched_leave(&r->sched);
+}
+
 /* Of a worker that claims by itself: is it a result? Its range is what it says
  * then; otherwise it says that there was nothing left. */
 static bool expect(struct r_pool *r, struct worker *w,
@@ -135,8 +143,7 @@ static bool expect(struct r_pool *r, struct worker *w,
 	if (w->count > 0)
 		return true;
 	(void)chan_finish(&w->chan);
-	w->claims = false;
-	sched_leave(&r->sched);
+	leave_stage(r, w);
 	(void)worker_step(w, WORKER_DONE);
 	return false;
 }
@@ -185,14 +192,6 @@ static void collect(struct r_pool *r, SEXP handle, size_t slot,
 		w->count = asked; /* all of it is still to come, or lost */
 	}
 	UNPROTECT(1);
-}
-
-/* What the worker had claimed by itself is found in the end: it has no result.
- */
-static void leave_stage(struct r_pool *r, struct worker *w)
-{
-	w->claims = false;
-	sched_leave(&r->sched);
 }
 
 void r_call_claim_back(struct r_pool *r, size_t slot)

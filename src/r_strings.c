@@ -138,7 +138,7 @@ static SEXP strings_at(SEXP x, R_xlen_t i)
 	const struct mapping *m = r_mapping(x);
 	SEXP all = known(x);
 	SEXP s = STRING_ELT(all, i);
-	if (s == R_BlankString && !m->written) {
+	if (s == R_BlankString && !m->known) {
 		s = read_string(m, (size_t)i);
 		SET_STRING_ELT(all, i, s);
 	}
@@ -150,8 +150,9 @@ static SEXP expand(SEXP x, bool to_write)
 {
 	struct mapping *m = r_mapping(x);
 	SEXP all = known(x);
-	for (size_t i = 0; !m->written && i < m->length; i++)
+	for (size_t i = 0; !m->known && i < m->length; i++)
 		(void)strings_at(x, (R_xlen_t)i);
+	m->known = true;
 	m->written = m->written || to_write;
 	return all;
 }
@@ -169,7 +170,7 @@ static void *strings_data(SEXP x, Rboolean writable)
 /* Only once they are known: others would be left out. */
 static const void *strings_data_or_null(SEXP x)
 {
-	return !r_mapping_is_stand_in(x) && r_mapping(x)->written
+	return !r_mapping_is_stand_in(x) && r_mapping(x)->known
 		       ? STRING_PTR_RO(R_altrep_data2(x))
 		       : NULL;
 }

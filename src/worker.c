@@ -37,8 +37,12 @@ void worker_init(struct worker *w)
 
 void worker_release(struct worker *w)
 {
+	const struct worker before = *w;
 	chan_release(&w->chan);
 	worker_init(w);
+	w->done = before.done;
+	w->restarts = before.restarts;
+	w->stillborn = before.stillborn;
 }
 
 bool worker_free(const struct worker *w)

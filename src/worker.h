@@ -63,6 +63,8 @@ const char *worker_state_name(const struct worker *w);
 bool worker_free(const struct worker *w);
 
 void worker_init(struct worker *w);
+
+/* What is counted is the slot's, and stays. */
 void worker_release(struct worker *w);
 
 /* Moves along the table: 0, or -EINVAL where the event cannot happen. */
