@@ -16,7 +16,7 @@ CALL_MAP <- 2L
 run_call <- function(kind, fun, args, elements, n, starts = NULL,
                      names = NULL, count = "nodes", setup = NULL,
                      choice = no_choice) {
-  handle <- pool_handle()
+  handle <- the$handle # which may have gone by now, as C says
   token <- environment() # like no other call's
   on.exit(.Call(C_call_finish, handle, token))
   values <- .Call(

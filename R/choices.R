@@ -5,11 +5,7 @@
 # whether the first failure ends the call. node, for the nodes: NULL, or the first
 # element's random seed, whether they are to tell since when an element runs, and
 # whether to leave a claim at a failure. returns: conditions instead of an error.
-# `unset`: is none of them given?
-choices <- function(unset, timeout, retries, seed, on_error) {
-  if (unset && .Call(C_choice_none)) {
-    return(no_choice)
-  }
+choices <- function(timeout, retries, seed, on_error) {
   timeout <- check_timeout(timeout)
   retries <- check_retries(retries)
   seed <- check_seed(seed)
@@ -25,8 +21,8 @@ choices <- function(unset, timeout, retries, seed, on_error) {
   )
 }
 
-# Where no option says anything either, which C finds out ten times as fast: a
-# short call would feel it.
+# Where nothing is given (which functions know from the number of their
+# arguments), and no option says anything: a short call would feel the checks.
 no_choice <- list(limits = c(Inf, 2, 0), node = NULL, returns = FALSE)
 
 check_timeout <- function(x) {

@@ -1,6 +1,7 @@
 # What runs in a node, called from C (r_node.c).
 
-# The claim being worked on, so that a jump to top level finds it again.
+# The claim being worked on, so that a jump to top level finds it again; and what
+# is being done about it, "" for nothing.
 node <- new.env(parent = emptyenv())
 
 # Makes a temporary directory in `base`: its name.
@@ -15,7 +16,7 @@ node_cleanup <- function() {
 # One set of handlers serves until something fails; then the loop is entered
 # again, and goes on where it was.
 node_main <- function() {
-  if (identical(node$doing, "work") && !.Call(C_node_interrupted)) {
+  if (node$doing == "work" && !.Call(C_node_interrupted)) {
     # A jump to top level: the fence has ended what was here.
     node_failed(simpleError("the task jumped to top level"))
   }
@@ -37,10 +38,10 @@ node_main <- function() {
 
 # TRUE when there is nothing more to read, which only warming up sees.
 node_loop <- function() {
-  if (identical(node$doing, "work")) {
+  if (node$doing == "work") {
     node_work()
     node_reply()
-  } else if (identical(node$doing, "reply")) {
+  } else if (node$doing == "reply") {
     node_reply()
   }
   repeat {
@@ -65,7 +66,7 @@ node_call <- function() {
 # An error, of a time limit that a task has left behind say, may come between
 # any two steps: until it is answered the range is given again.
 node_range <- function() {
-  if (identical(node$doing, "work")) {
+  if (node$doing == "work") {
     # A task has returned from this frame in its own's place, and would again.
     stop("the task returned from a function that did not call it")
   }

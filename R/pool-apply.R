@@ -95,10 +95,11 @@ pool_lapply <- function(X, fun, ..., chunk.size = NULL,
                         .on_error = getOption("pool.on_error", "finish")) {
   pool_handle()
   fun <- check_function(fun, "fun")
-  choice <- choices(
-    missing(.timeout) && missing(.retries) && missing(.seed) && missing(.on_error),
-    .timeout, .retries, .seed, .on_error
-  )
+  choice <- if (nargs() - ...length() == 2L && .Call(C_choice_none)) {
+    no_choice
+  } else {
+    choices(.timeout, .retries, .seed, .on_error)
+  }
   run_lapply(X, fun, list(...), chunk.size, choice)
 }
 
@@ -113,10 +114,11 @@ pool_sapply <- function(X, FUN, ..., simplify = TRUE, USE.NAMES = TRUE,
   pool_handle()
   FUN <- find_function(FUN, "FUN", parent.frame())
   USE.NAMES <- check_flag(USE.NAMES, "USE.NAMES", like_if = TRUE)
-  choice <- choices(
-    missing(.timeout) && missing(.retries) && missing(.seed) && missing(.on_error),
-    .timeout, .retries, .seed, .on_error
-  )
+  choice <- if (nargs() - ...length() == 2L && .Call(C_choice_none)) {
+    no_choice
+  } else {
+    choices(.timeout, .retries, .seed, .on_error)
+  }
   answer <- run_lapply(as.list(X), FUN, list(...), chunk.size, choice,
     use = if (USE.NAMES && is.character(X)) X
   )
@@ -139,10 +141,11 @@ pool_map <- function(fun, ..., MoreArgs = NULL, RECYCLE = TRUE,
   fun <- check_function(fun, "fun")
   RECYCLE <- check_flag(RECYCLE, "RECYCLE", like_if = TRUE)
   USE.NAMES <- check_flag(USE.NAMES, "USE.NAMES", like_if = TRUE)
-  choice <- choices(
-    missing(.timeout) && missing(.retries) && missing(.seed) && missing(.on_error),
-    .timeout, .retries, .seed, .on_error
-  )
+  choice <- if (nargs() - ...length() == 1L && .Call(C_choice_none)) {
+    no_choice
+  } else {
+    choices(.timeout, .retries, .seed, .on_error)
+  }
   static <- !missing(.scheduling) && check_scheduling(.scheduling) == "static"
   args <- list(...)
   n <- map_length(args, RECYCLE)
@@ -174,10 +177,11 @@ pool_call <- function(fun, ...,
                       .on_error = getOption("pool.on_error", "finish")) {
   pool_handle()
   fun <- check_function(fun, "fun")
-  choice <- choices(
-    missing(.timeout) && missing(.retries) && missing(.seed) && missing(.on_error),
-    .timeout, .retries, .seed, .on_error
-  )
+  choice <- if (nargs() - ...length() == 1L && .Call(C_choice_none)) {
+    no_choice
+  } else {
+    choices(.timeout, .retries, .seed, .on_error)
+  }
   run_each(fun, list(...), choice = choice)
 }
 

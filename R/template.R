@@ -52,6 +52,7 @@ hide_session <- function() {
   # nodes'.
   the$pinned <- c(the$pinned, as.list(node))
   rm(list = names(node), envir = node)
+  node$doing <- ""
 }
 
 mask_base <- function(name, value) {

@@ -90,7 +90,20 @@ static bool strings_fit(SEXP x)
 	return true;
 }
 
-static bool fits(SEXP x, size_t large, int depth)
+struct fitting {
+	size_t large;
+	SEXP names; /* the last that do: those of a kind share them, often */
+};
+
+static bool names_fit(struct fitting *f, SEXP names)
+{
+	if (names == f->names)
+		return true;
+	f->names = names;
+	return names == R_NilValue || strings_fit(names);
+}
+
+static bool fits(struct fitting *f, SEXP x, int depth)
 {
 	if (x == R_NilValue)
 		return true;
@@ -100,25 +113,25 @@ static bool fits(SEXP x, size_t large, int depth)
 	if (!is_plain(x) || Rf_isS4(x))
 		return false;
 	R_xlen_t n = Rf_xlength(x);
-	SEXP names = names_of(x);
-	if (names != R_NilValue && !strings_fit(names))
+	if (!names_fit(f, names_of(x)))
 		return false;
 	if (type == STRSXP)
-		return (size_t)n < large / CODEC_STRING && strings_fit(x);
+		return (size_t)n < f->large / CODEC_STRING && strings_fit(x);
 	if (type != VECSXP)
-		return (size_t)n < large / width(type) &&
+		return (size_t)n < f->large / width(type) &&
 		       (n <= COMPACT || DATAPTR_OR_NULL(x));
 	if (depth == 0)
 		return false;
 	for (R_xlen_t i = 0; i < n; i++)
-		if (!fits(VECTOR_ELT(x, i), large, depth - 1))
+		if (!fits(f, VECTOR_ELT(x, i), depth - 1))
 			return false;
 	return true;
 }
 
 bool codec_fits(SEXP x, size_t large)
 {
-	return fits(x, large, DEEPEST);
+	struct fitting f = {.large = large, .names = R_NilValue};
+	return fits(&f, x, DEEPEST);
 }
 
 /* ---- writing ---- */

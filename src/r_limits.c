@@ -79,13 +79,20 @@ int r_call_expire(struct r_pool *r, int ms)
 	return soon < ms ? soon : ms;
 }
 
-/* Are the options that a call's choices come from by default all unset? */
+/* Are the options that a call's choices come from by default all unset? Looked
+ * through once: Rf_GetOption1() would do it four times. */
 SEXP C_choice_none(void)
 {
 	static const char *const names[] = {"pool.timeout", "pool.retries",
 					    "pool.seed", "pool.on_error"};
-	bool none = true;
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names) && none; i++)
-		none = Rf_GetOption1(Rf_install(names[i])) == R_NilValue;
-	return Rf_ScalarLogical(none);
+	static SEXP symbols[4];
+	if (!symbols[0])
+		for (size_t k = 4; k-- > 0;)
+			symbols[k] = Rf_install(names[k]);
+	SEXP all = Rf_eval(Rf_install(".Options"), R_BaseEnv);
+	for (; TYPEOF(all) == LISTSXP; all = CDR(all))
+		for (size_t k = 0; k < 4; k++)
+			if (TAG(all) == symbols[k])
+				return Rf_ScalarLogical(FALSE);
+	return Rf_ScalarLogical(all == R_NilValue);
 }
