@@ -4,17 +4,11 @@
 static const double TARGET_NS = 2e6;
 enum { GROWTH = 16 };
 
-static const uint64_t ELEMENT = CURSOR_MOST - 1;
 static const uint64_t CLOSED = UINT64_MAX;
-
-static uint64_t tag(uint32_t call)
-{
-	return (uint64_t)call * CURSOR_MOST; /* its low 24 bits */
-}
 
 void cursor_open(struct cursor_state *s, uint32_t call)
 {
-	atomic_store(&s->at, tag(call));
+	atomic_store(&s->at, cursor_place(call, 0));
 }
 
 void cursor_close(struct cursor_state *s)
@@ -24,8 +18,8 @@ void cursor_close(struct cursor_state *s)
 
 static size_t element_of(uint64_t at, uint32_t call, size_t n)
 {
-	size_t element = (size_t)(at & ELEMENT);
-	return (at & ~ELEMENT) != tag(call) || element > n ? n : element;
+	size_t element = cursor_element(at);
+	return !cursor_is_of(at, call) || element > n ? n : element;
 }
 
 size_t cursor_at(const struct cursor_state *s, uint32_t call, size_t n)
@@ -60,8 +54,8 @@ bool cursor_claim(struct cursor *c, const uint64_t *ends, size_t *first,
 		*count = cursor_size(c->ns, c->size, c->n - *first, c->sharers);
 		if (*count > room)
 			*count = room;
-	} while (!atomic_compare_exchange_weak(&c->state->at, &at,
-					       tag(c->call) + *first + *count));
+	} while (!atomic_compare_exchange_weak(
+		&c->state->at, &at, cursor_place(c->call, *first + *count)));
 	c->size = *count;
 	return true;
 }

@@ -16,9 +16,25 @@
 
 #define CURSOR_MOST (UINT64_C(1) << 40) /* elements */
 
+/* An element of a call as one number: call, 24 bits; element, 40 bits. */
+static inline uint64_t cursor_place(uint32_t call, size_t element)
+{
+	return (uint64_t)call * CURSOR_MOST | element; /* its low 24 bits */
+}
+
+static inline bool cursor_is_of(uint64_t place, uint32_t call)
+{
+	return (place & ~(CURSOR_MOST - 1)) == cursor_place(call, 0);
+}
+
+static inline size_t cursor_element(uint64_t place)
+{
+	return (size_t)(place & (CURSOR_MOST - 1));
+}
+
 /* In shared memory; to be opened first. */
 struct cursor_state {
-	_Atomic uint64_t at; /* call, 24 bits; element, 40 bits */
+	_Atomic uint64_t at; /* the place of the next element */
 };
 
 void cursor_open(struct cursor_state *s, uint32_t call);

@@ -175,16 +175,22 @@ int pool_kill_worker(struct pool *p, size_t slot)
 	return tell_template(p, &h);
 }
 
-int pool_interrupt_worker(struct pool *p, size_t slot, uint32_t call)
+void pool_stop_worker(struct pool *p, size_t slot, uint32_t call)
 {
 	const struct worker *w = &p->workers[slot];
 	struct record *record = link_record(&w->chan.link);
+	if (record && w->state == WORKER_BUSY)
+		record_stop(record, call);
+}
+
+int pool_interrupt_worker(struct pool *p, size_t slot, uint32_t call)
+{
+	const struct worker *w = &p->workers[slot];
 	struct wire_head h = {
 		.kind = WIRE_INTERRUPT, .call = call, .first = w->id};
 	if (w->state != WORKER_BUSY)
 		return 0;
-	if (record)
-		record_stop(record, call);
+	pool_stop_worker(p, slot, call);
 	return tell_template(p, &h);
 }
 

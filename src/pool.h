@@ -56,8 +56,9 @@ int pool_restart(struct pool *p, size_t n);
 int pool_start_worker(struct pool *p, size_t slot);
 int pool_kill_worker(struct pool *p, size_t slot);
 
-/* A worker that is busy with that call is to leave it: between two elements, or
- * in the middle of one, if that lets itself be interrupted. */
+/* A worker that is busy with that call is to leave it: between two elements; or
+ * in the middle of one too, if that lets itself be interrupted. */
+void pool_stop_worker(struct pool *p, size_t slot, uint32_t call);
 int pool_interrupt_worker(struct pool *p, size_t slot, uint32_t call);
 
 /* What new workers are told first: whole WIRE_CALL messages, referenced; n may

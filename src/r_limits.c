@@ -31,12 +31,8 @@ void r_call_stop(struct r_pool *r)
 {
 	r_staged_drop(r);
 	sched_stop(&r->sched);
-	for (size_t i = 0; i < r->pool.n; i++) {
-		const struct worker *w = &r->pool.workers[i];
-		struct record *record = link_record(&w->chan.link);
-		if (record && w->state == WORKER_BUSY)
-			record_stop(record, r->number);
-	}
+	for (size_t i = 0; i < r->pool.n; i++)
+		pool_stop_worker(&r->pool, i, r->number);
 }
 
 bool r_call_running(const struct r_pool *r, const struct worker *w,

@@ -3,19 +3,14 @@
  * later one. */
 #include "record.h"
 
-#define ELEMENTS (UINT64_C(1) << 40)
-
-static uint64_t tag(uint32_t call)
-{
-	return (uint64_t)call * ELEMENTS; /* its low 24 bits */
-}
+#include "cursor.h"
 
 void record_begin(struct record *r, uint32_t call, size_t element,
 		  uint64_t since)
 {
 	if (since > 0)
 		atomic_store_explicit(&r->since, since, memory_order_relaxed);
-	atomic_store_explicit(&r->at, tag(call) | (element + 1),
+	atomic_store_explicit(&r->at, cursor_place(call, element + 1),
 			      memory_order_release);
 }
 
@@ -39,10 +34,10 @@ bool record_running(const struct record *r, uint32_t call, size_t *element,
 {
 	uint64_t at = look(&r->at);
 	*since = look(&r->since);
-	if (at != look(&r->at) || (at & ~(ELEMENTS - 1)) != tag(call) ||
-	    (at & (ELEMENTS - 1)) == 0)
+	if (at != look(&r->at) || !cursor_is_of(at, call) ||
+	    cursor_element(at) == 0)
 		return false;
-	*element = (size_t)(at & (ELEMENTS - 1)) - 1;
+	*element = cursor_element(at) - 1;
 	return true;
 }
 

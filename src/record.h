@@ -16,7 +16,7 @@
 
 /* In shared memory; zeroed memory is that of a worker at nothing. */
 struct record {
-	_Atomic uint64_t at; /* call, 24 bits; element + 1, 40 bits */
+	_Atomic uint64_t at; /* cursor_place() of the one after the element */
 	_Atomic uint64_t since;
 	_Atomic uint32_t stops; /* the last call that was stopped */
 };

@@ -7,8 +7,8 @@ set -euo pipefail
 # The one table of ranks: a module is src/NAME.c with src/NAME.h.
 ranks() {
   cat <<'TABLE'
-1 buf clock cursor lecuyer record ring
-2 io spin wire tmpdir
+1 buf clock cursor lecuyer ring
+2 io record spin wire tmpdir
 3 blob shm proc
 4 link store
 5 chan

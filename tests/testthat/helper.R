@@ -207,6 +207,28 @@ gone <- function(pids) wait_until(function() !any(alive(pids)))
 
 # A function in an R session of its own, with the pool attached: for what
 # cannot be undone in this one. The limit only ends a run that would hang.
+# A package of those lines of code, for the calling test, installed in the library
+# whose path is the value.
+local_package <- function(name, code, exports, imports = NULL, env = parent.frame()) {
+  skip_if_not_installed("callr")
+  dir <- withr::local_tempdir(.local_envir = env)
+  source <- file.path(dir, name)
+  lib <- file.path(dir, "lib")
+  dir.create(file.path(source, "R"), recursive = TRUE)
+  dir.create(lib)
+  writeLines(c(paste("Package:", name), "Version: 1.0", "Title: X", "Description: X.",
+    "License: MIT", "Author: X", "Maintainer: X <x@example.com>",
+    if (!is.null(imports)) paste("Imports:", imports)
+  ), file.path(source, "DESCRIPTION"))
+  writeLines(sprintf("export(%s)", exports), file.path(source, "NAMESPACE"))
+  writeLines(code, file.path(source, "R", "a.R"))
+  out <- callr::rcmd("INSTALL", c("--no-test-load", paste0("--library=", lib), source),
+    libpath = .libPaths()
+  )
+  expect_identical(out$status, 0L, info = out$stderr)
+  lib
+}
+
 in_session <- function(fun, args = list(), ...) {
   skip_if_not_installed("callr")
   skip_if(!nzchar(system.file(package = "pool")), "pool is not installed")

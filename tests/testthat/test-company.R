@@ -155,15 +155,7 @@ test_that("a loop of later's goes on, and its thread is not the nodes'", {
 })
 
 test_that("a package may make a pool while it is loaded", {
-  skip_if_not_installed("callr")
-  dir <- withr::local_tempdir()
-  source <- file.path(dir, "poolonload")
-  dir.create(file.path(source, "R"), recursive = TRUE)
-  writeLines(c("Package: poolonload", "Version: 1.0", "Title: X", "Description: X.",
-               "License: MIT", "Author: X", "Maintainer: X <x@example.com>", "Imports: pool"),
-             file.path(source, "DESCRIPTION"))
-  writeLines("export(answer)\nexport(twice)", file.path(source, "NAMESPACE"))
-  writeLines(c(
+  lib <- local_package("poolonload", c(
     "answer <- NULL",
     "twice <- function(i) 2 * i",
     ".onLoad <- function(libname, pkgname) {",
@@ -171,12 +163,7 @@ test_that("a package may make a pool while it is loaded", {
     "  found <- pool::pool_sapply(1:5, function(i) i * 2)",
     "  assign('answer', found, envir = parent.env(environment()))",
     "}"
-  ), file.path(source, "R", "a.R"))
-  lib <- file.path(dir, "lib")
-  dir.create(lib)
-  out <- callr::rcmd("INSTALL", c("--no-test-load", paste0("--library=", lib), source),
-                     libpath = .libPaths())
-  expect_identical(out$status, 0L)
+  ), c("answer", "twice"), imports = "pool")
   found <- callr::r(function() {
     library(poolonload)
     # Its own functions, too, by the time that it is loaded.

@@ -236,24 +236,12 @@ test_that("a template that a task has stopped goes on", {
 })
 
 test_that("a function that nodes die of when they read it is an error, soon", {
-  skip_if_not_installed("callr")
-  dir <- withr::local_tempdir()
-  source <- file.path(dir, "deadly")
-  dir.create(file.path(source, "R"), recursive = TRUE)
-  writeLines(c("Package: deadly", "Version: 1.0", "Title: X", "Description: X.",
-               "License: MIT", "Author: X", "Maintainer: X <x@example.com>"),
-             file.path(source, "DESCRIPTION"))
-  writeLines("export(one)", file.path(source, "NAMESPACE"))
-  writeLines(c(
+  lib <- local_package("deadly", c(
     "one <- function(i) i",
     ".onLoad <- function(libname, pkgname) {",
     "  if (Sys.getpid() != Sys.getenv('SESSION')) tools::pskill(Sys.getpid(), 9)",
     "}"
-  ), file.path(source, "R", "a.R"))
-  lib <- file.path(dir, "lib")
-  dir.create(lib)
-  out <- callr::rcmd("INSTALL", c("--no-test-load", paste0("--library=", lib), source))
-  expect_identical(out$status, 0L)
+  ), "one")
   found <- in_session(function(transport) {
     options(pool.transport = transport)
     Sys.setenv(SESSION = Sys.getpid())
