@@ -222,7 +222,8 @@ start_template <- function(options) {
 
 # A finalizer of an object that is garbage already must run here, not in a node
 # that inherits the object. A full collection takes long; where only R's own
-# packages are loaded, young garbage is all that is worth it.
+# packages are loaded, young garbage is all that is worth it: a connection's
+# finalizer does no harm, since nodes have none of the session's descriptors.
 collect_garbage <- function() {
   own <- c("pool", "base", "compiler", "datasets", "graphics", "grDevices",
     "grid", "methods", "parallel", "splines", "stats", "stats4", "tcltk",

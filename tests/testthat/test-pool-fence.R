@@ -104,6 +104,27 @@ for (type in c("FORK", "PSOCK")) {
   })
 }
 
+test_that("what a forgotten connection of the session holds is written once", {
+  path <- withr::local_tempfile()
+  in_session(function(path) {
+    forget <- function() {
+      con <- file(path, "w")
+      cat("once\n", file = con) # in its buffer
+      gc() # old by now
+      gc()
+      NULL
+    }
+    forget()
+    suppressWarnings(suppressMessages(init_pool(2)))
+    pool_call(function() {
+      gc()
+      gc()
+    })
+    suppressMessages(delete_pool())
+  }, list(path))
+  expect_identical(lines_in(path), "once")
+})
+
 test_that("quit() in a task leaves the session's directory alone", {
   local_pool(2)
   kept <- tempfile()
