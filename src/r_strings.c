@@ -80,6 +80,7 @@ const void *r_strings_pack(SEXP x, size_t *size)
 		at += len;
 	}
 	words[n] = at;
+	*size -= bytes - at; /* what NA seemed to need */
 	return words;
 }
 

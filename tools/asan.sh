@@ -25,7 +25,9 @@ chmod +x "$build/asan/bin/ps"
 export PATH=$build/asan/bin:$PATH
 # R leaks at exit by design; its own handler of SIGSEGV finds stack overflows.
 # What is too large to allocate is an R error; a warning of it is written too.
+# Tests look at how much memory processes have: freed memory is not kept long.
 export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1
+ASAN_OPTIONS+=:quarantine_size_mb=32
 ASAN_OPTIONS+=:log_path=$reports/report
 export UBSAN_OPTIONS=print_stacktrace=1:log_path=$reports/report
 export R_LIBS=$build/asan/lib:$build/lib
