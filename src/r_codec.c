@@ -30,8 +30,9 @@ enum {
 /* No attributes but names? And these, or NULL. */
 #if R_VERSION >= R_Version(4, 5, 0)
 /* There is no way to tell whether names are all. */
-static bool is_plain(SEXP x)
+static bool is_plain(SEXP x, SEXP *names)
 {
+	*names = R_NilValue;
 	return !ANY_ATTRIB(x);
 }
 
@@ -41,12 +42,15 @@ static SEXP names_of(SEXP x)
 	return R_NilValue;
 }
 #else
-static bool is_plain(SEXP x)
+static bool is_plain(SEXP x, SEXP *names)
 {
 	SEXP all = ATTRIB(x);
-	return all == R_NilValue ||
-	       (TAG(all) == R_NamesSymbol && CDR(all) == R_NilValue &&
-		TYPEOF(CAR(all)) == STRSXP && ATTRIB(CAR(all)) == R_NilValue);
+	*names = R_NilValue;
+	if (all == R_NilValue)
+		return true;
+	*names = CAR(all);
+	return TAG(all) == R_NamesSymbol && CDR(all) == R_NilValue &&
+	       TYPEOF(*names) == STRSXP && ATTRIB(*names) == R_NilValue;
 }
 
 static SEXP names_of(SEXP x)
@@ -74,33 +78,50 @@ static size_t width(SEXPTYPE type)
 	}
 }
 
+static bool are_same(SEXP a, SEXP b)
+{
+	if (a == b)
+		return true;
+	R_xlen_t n = Rf_xlength(a);
+	if (Rf_xlength(b) != n)
+		return false;
+	for (R_xlen_t i = 0; i < n; i++)
+		if (STRING_ELT(a, i) != STRING_ELT(b, i))
+			return false;
+	return true;
+}
+
+/* What has been found to fit last: many are equal. */
+struct fitting {
+	size_t large;
+	SEXP string, names;
+};
+
 /* What is not ASCII, and of the locale's own encoding, R_Serialize() names that
  * encoding for: a task may have changed it. */
-static bool strings_fit(SEXP x)
+static bool strings_fit(struct fitting *f, SEXP x)
 {
 	R_xlen_t n = Rf_xlength(x);
 	for (R_xlen_t i = 0; i < n; i++) {
 		SEXP s = STRING_ELT(x, i);
-		if (Rf_getCharCE(s) != CE_NATIVE)
+		if (s == f->string || Rf_getCharCE(s) != CE_NATIVE)
 			continue;
 		for (const char *c = CHAR(s); *c; c++)
 			if ((unsigned char)*c > 127)
 				return false;
+		f->string = s;
 	}
 	return true;
 }
 
-struct fitting {
-	size_t large;
-	SEXP names; /* the last that do: those of a kind share them, often */
-};
-
 static bool names_fit(struct fitting *f, SEXP names)
 {
-	if (names == f->names)
+	if (names == R_NilValue || are_same(f->names, names))
 		return true;
+	if (!strings_fit(f, names))
+		return false;
 	f->names = names;
-	return names == R_NilValue || strings_fit(names);
+	return true;
 }
 
 static bool fits(struct fitting *f, SEXP x, int depth)
@@ -110,13 +131,12 @@ static bool fits(struct fitting *f, SEXP x, int depth)
 	SEXPTYPE type = (SEXPTYPE)TYPEOF(x);
 	if (type != VECSXP && type != STRSXP && width(type) == 0)
 		return false;
-	if (!is_plain(x) || Rf_isS4(x))
+	SEXP names;
+	if (!is_plain(x, &names) || Rf_isS4(x) || !names_fit(f, names))
 		return false;
 	R_xlen_t n = Rf_xlength(x);
-	if (!names_fit(f, names_of(x)))
-		return false;
 	if (type == STRSXP)
-		return (size_t)n < f->large / CODEC_STRING && strings_fit(x);
+		return (size_t)n < f->large / CODEC_STRING && strings_fit(f, x);
 	if (type != VECSXP)
 		return (size_t)n < f->large / width(type) &&
 		       (n <= COMPACT || DATAPTR_OR_NULL(x));
@@ -130,7 +150,7 @@ static bool fits(struct fitting *f, SEXP x, int depth)
 
 bool codec_fits(SEXP x, size_t large)
 {
-	struct fitting f = {.large = large, .names = R_NilValue};
+	struct fitting f = {large, R_NilValue, R_BlankString};
 	return fits(&f, x, DEEPEST);
 }
 
@@ -260,19 +280,6 @@ static void put_list(struct writer *w, SEXP x)
 			put_data(w, VECTOR_ELT(x, i), 1);
 }
 
-static bool are_same(SEXP a, SEXP b)
-{
-	R_xlen_t n = Rf_xlength(a);
-	if (a == b)
-		return true;
-	if (Rf_xlength(b) != n)
-		return false;
-	for (R_xlen_t i = 0; i < n; i++)
-		if (STRING_ELT(a, i) != STRING_ELT(b, i))
-			return false;
-	return true;
-}
-
 static void put_strings(struct writer *w, SEXP x)
 {
 	R_xlen_t n = Rf_xlength(x);
@@ -298,8 +305,9 @@ static void put_item(struct writer *w, SEXP x)
 		put_byte(w, NOTHING);
 		return;
 	}
-	if (names_of(x) != R_NilValue)
-		put_names(w, names_of(x));
+	SEXP names = names_of(x);
+	if (names != R_NilValue)
+		put_names(w, names);
 	R_xlen_t n = Rf_xlength(x);
 	switch (TYPEOF(x)) {
 	case VECSXP:
