@@ -165,9 +165,9 @@ test_that("a package may make a pool while it is loaded", {
     "}"
   ), c("answer", "twice"), imports = "pool")
   found <- callr::r(function() {
-    library(poolonload)
+    its <- function(name) getExportedValue("poolonload", name)
     # Its own functions, too, by the time that it is loaded.
-    list(answer, pool::pool_sapply(1:3, twice))
+    list(its("answer"), pool::pool_sapply(1:3, its("twice")))
   }, libpath = c(lib, .libPaths()), timeout = 120)
   expect_identical(found, list(c(2, 4, 6, 8, 10), c(2, 4, 6)))
 })
