@@ -126,13 +126,14 @@ once <- function(call, answer) {
   function() seconds(call(), answer)
 }
 
-# Makes as many calls in its turn as take a twentieth of a second, and gives
-# seconds a call.
+# Makes as many calls in its turn as take a fifth of a second, and gives seconds
+# a call: what the first ones after a rest cost is a figure of its own.
 repeated <- function(call, answer) {
   force(call)
   function() {
     first <- seconds(call(), answer)
-    times <- as.integer(max(2, min(500, 0.05 / first)))
+    for (i in seq_len(max(1, min(20, 0.05 / first)))) first <- seconds(call(), answer)
+    times <- as.integer(max(2, min(5000, 0.2 / first)))
     seconds(for (i in seq_len(times)) call()) / times
   }
 }

@@ -40,6 +40,20 @@ goal_time(one, "parallel PSOCK", 0.1)
 goal_time(one, "parallel FORK", 0.1)
 cat("\n")
 
+# The same on a machine that has something else to do.
+busy <- parallel::mcparallel(repeat NULL, silent = TRUE)
+one <- measure(
+  "One element there and back, beside a busy process",
+  per_peer(peers, "one", function(one, peer) {
+    repeated(function() one(identity, 1), list(1))
+  }, but = c("callr", "future", "clustermq", "shard", "mclapply")),
+  rounds, unit = "microseconds"
+)
+tools::pskill(busy$pid, tools::SIGKILL)
+suppressWarnings(parallel::mccollect(busy))
+goal_fastest(one)
+cat("\n")
+
 # Calls one after the other find both sides awake; a call now and then does not.
 rested <- function(one, peer) {
   function() {

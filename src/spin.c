@@ -35,6 +35,21 @@ static void learn(struct spin *s, uint64_t waited)
 	s->expected = (s->expected + (waited < LONGEST ? waited : LONGEST)) / 2;
 }
 
+/* Whether it was worth to stay awake. In vain it costs many times what it saves
+ * otherwise. */
+static void judge(struct spin *s, bool in_vain)
+{
+	enum { LEAST = 4, MOST = 512 };
+	if (!in_vain) {
+		s->wary -= s->wary > 0;
+		return;
+	}
+	s->wary = s->wary < LEAST ? LEAST : 2 * s->wary;
+	if (s->wary > MOST)
+		s->wary = MOST;
+	s->asleep = s->wary;
+}
+
 static bool ready(const struct spin_look *look)
 {
 	return look && look->ready(look->of);
@@ -75,7 +90,8 @@ int spin_poll(struct spin *s, struct pollfd *fds, nfds_t n, int ms, bool may,
 	      const struct spin_look *look)
 {
 	uint64_t begin = clock_now();
-	uint64_t awake = may && s->expected <= SPIN_MOST ? SPIN_MOST : 0;
+	bool stay = may && s->expected <= SPIN_MOST && s->asleep == 0;
+	uint64_t awake = stay ? SPIN_MOST : 0;
 	bool asked = look && begin - s->polled < ASK_EVERY;
 	for (nfds_t i = 0; asked && i < n; i++)
 		fds[i].revents = 0;
@@ -85,6 +101,9 @@ int spin_poll(struct spin *s, struct pollfd *fds, nfds_t n, int ms, bool may,
 	for (uint64_t t = begin;
 	     found == 0 && !ready(look) && t - begin < awake; t = clock_now())
 		found = look_around(s, fds, n, look);
+	s->asleep -= s->asleep > 0;
+	if (stay)
+		judge(s, found == 0 && !ready(look));
 	if (found == 0 && !ready(look))
 		found = sleep_on(s, fds, n, ms, look);
 	learn(s, clock_now() - begin);

@@ -3,7 +3,9 @@
  *
  * To be woken takes longer than a short task: whoever expects an answer within
  * microseconds, and has a core to spare, does better to stay awake. What is
- * expected is learned from the waits before.
+ * expected is learned from the waits before. Where others want the processors
+ * it may keep the very process from one that is waited for: whenever it was in
+ * vain it is tried less often.
  */
 #ifndef POOL_SPIN_H
 #define POOL_SPIN_H
@@ -18,6 +20,8 @@
 struct spin {
 	uint64_t expected; /* nanoseconds, of the next wait */
 	uint64_t polled;   /* when the system was asked last */
+	unsigned wary;	   /* waits to sleep through after the next failure */
+	unsigned asleep;   /* of these, how many are left */
 };
 
 /* What comes by another way than a descriptor. */

@@ -282,6 +282,33 @@ static void sleeps_in_pairs(void)
 	}
 }
 
+/* Did it stay awake for it? What is expected says that it is worth it. */
+static bool stays_awake(struct spin *s, int ready_after)
+{
+	struct pollfd p = {.fd = -1, .events = POLLIN};
+	struct thing t = absent;
+	t.ready_after = ready_after;
+	s->expected = 0;
+	(void)look_for(&t, s, &p, 1, true);
+	return t.sleeps == 0 || t.looks > 10;
+}
+
+/* Less and less often where it is in vain, as often as before where it is not.
+ */
+static void learns_from_failure(void)
+{
+	struct spin s;
+	spin_init(&s);
+	int stays = 0;
+	for (int i = 0; i < 300; i++)
+		stays += stays_awake(&s, -1);
+	CHECK(stays >= 3 && stays <= 10);
+	double limit = test_now() + 10;
+	while (s.wary > 0 && test_now() < limit)
+		(void)stays_awake(&s, 5);
+	CHECK(s.wary == 0 && s.asleep == 0);
+}
+
 /* Whatever was there before: descriptors have not been asked yet. */
 static void begins_anew(void)
 {
@@ -311,6 +338,7 @@ int main(void)
 	found_before_sleep();
 	woken_asleep();
 	sleeps_in_pairs();
+	learns_from_failure();
 	begins_anew();
 	CHECK(test_descriptors(getpid()) == before);
 	return 0;
