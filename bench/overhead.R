@@ -50,7 +50,7 @@ one <- measure(
   rounds, unit = "microseconds"
 )
 tools::pskill(busy$pid, tools::SIGKILL)
-suppressWarnings(parallel::mccollect(busy))
+invisible(suppressWarnings(parallel::mccollect(busy)))
 goal_fastest(one)
 cat("\n")
 
