@@ -2,7 +2,7 @@
 # built into build/, where also the R packages that a target needs are
 # installed (build/lib); a target installs what it needs by itself, once.
 #
-#   FILTER=name  run only the test files that match (test, asan)
+#   FILTER=name  run only the test files that match (test, asan, valgrind)
 #   ISOLATED=1   hide the R packages of this machine: as on a fresh one
 
 SHELL := /bin/bash
@@ -64,9 +64,9 @@ fuzz: $(BUILD)/stamps/deps-package
 asan: $(BUILD)/stamps/install-asan $(BUILD)/stamps/deps-test
 	FILTER='$(FILTER)' tools/asan.sh $(BUILD)
 
-# make valgrind      tests/valgrind.R under valgrind
+# make valgrind      tests/valgrind.R under valgrind; FILTER=. the test suite (hours)
 valgrind: install $(BUILD)/stamps/deps-test $(BUILD)/stamps/deps-valgrind
-	tools/valgrind.sh $(BUILD)
+	tools/valgrind.sh $(BUILD) '$(FILTER)'
 
 # make gctorture     tests/gctorture.R: a garbage collection at every allocation
 gctorture: install $(BUILD)/stamps/deps-test

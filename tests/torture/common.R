@@ -3,7 +3,7 @@
 
 suppressPackageStartupMessages(library(pool))
 
-arguments <- as.integer(commandArgs(TRUE))
+arguments <- as.integer(head(commandArgs(TRUE), 2L))
 
 asked_count <- function(default) {
   if (length(arguments) >= 1L) arguments[[1L]] else default
