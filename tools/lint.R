@@ -17,6 +17,19 @@ lint_one <- function(dir, usage) {
   length(kept)
 }
 
+# Of two functions of one name the package has the one that is read last.
+names_of <- function(file) {
+  heads <- Filter(function(e) is.call(e) && identical(e[[1L]], quote(`<-`)) && is.name(e[[2L]]),
+    as.list(parse(file))
+  )
+  vapply(heads, function(e) as.character(e[[2L]]), "")
+}
+names <- unlist(lapply(list.files("R", full.names = TRUE), names_of))
+twice <- unique(names[duplicated(names)])
+for (name in twice) {
+  cat("defined twice in R/:", name, "\n")
+}
+
 dirs <- dirs[dir.exists(names(dirs))]
 found <- mapply(lint_one, names(dirs), dirs)
-quit(status = if (sum(found)) 1L else 0L)
+quit(status = if (sum(found) + length(twice)) 1L else 0L)
