@@ -57,14 +57,23 @@ pool_condition <- function(leaf, message, call = NULL, ...) {
   )
 }
 
-# The call of the exported function the user made.
+# The call of the exported function the user made. Of a storage function, only its
+# name: among what it was given may be a secret.
 user_call <- function() {
   for (k in seq_len(sys.nframe())) {
-    if (identical(topenv(environment(sys.function(k))), topenv())) {
-      return(sys.call(k))
+    f <- sys.function(k)
+    if (identical(topenv(environment(f)), topenv())) {
+      call <- sys.call(k)
+      return(if (any(with_secrets %in% names(formals(f)))) call_name(call) else call)
     }
   }
   NULL
+}
+
+with_secrets <- c("endpoint", "container", "account", "object", "queue", "key", "parts")
+
+call_name <- function(call) {
+  if (is.name(call[[1L]])) call[1L] else quote(storage_function())
 }
 
 stop_input <- function(argument, value, ...) {
@@ -218,4 +227,67 @@ relay <- function(notes) {
       }
     }
   }
+}
+
+#' Errors of the storage functions
+#'
+#' They inherit from `pool_error`, as all errors of the package do (see
+#' [pool_conditions]), and from one of these. None of them shows a key, a token or a
+#' signature.
+#'
+#' - `pool_input_error`: a bad argument, found before anything is sent. Field
+#'   `argument`; `value` where it can be no secret.
+#' - `pool_http_error`: the service's answer is an error, or there was none. Fields
+#'   `status` (an integer; `NA`: no answer), `code` (the service's, like
+#'   `"BlobNotFound"`, or `""`) and `request_id`.
+#' - `pool_transfer_error`: files were not transferred. Fields `files` (the table that
+#'   the function returns otherwise: one row for each file) and `errors` (a list of
+#'   `pool_http_error`, one for each row with an error).
+#' - `pool_answer_error`: an answer that no storage service gives.
+#'
+#' @name storage_conditions
+#' @examples
+#' e <- tryCatch(
+#'   storage_container("https://mystorage.blob.core.windows.net/No_Name"),
+#'   pool_input_error = identity
+#' )
+#' conditionMessage(e)
+NULL
+
+# what: "GET https://...", without the query. status NA: no answer came.
+http_error <- function(status, code, request_id, message, what, call = user_call()) {
+  text <- if (is.na(status)) {
+    paste0("the storage service could not be asked", if (nzchar(message)) ": ", message)
+  } else {
+    paste0(
+      "the storage service answered ", status, if (nzchar(code)) paste0(" (", code, ")"),
+      if (nzchar(message)) ": ", message
+    )
+  }
+  pool_condition("pool_http_error", paste0(text, " [", what, "]"), call,
+    status = status, code = code, request_id = request_id
+  )
+}
+
+stop_answer <- function(...) {
+  stop(pool_condition("pool_answer_error",
+    paste0("the storage service answered with ", ...), user_call()
+  ))
+}
+
+# files: the table of a transfer; errors: a list of conditions, one for each row
+# with an error.
+stop_transfer <- function(files, errors) {
+  failed <- which(!is.na(files$error))
+  shown <- utils::head(failed, 5L)
+  text <- sprintf("%s: %s", files$src[shown], files$error[shown])
+  more <- length(failed) - length(shown)
+  stop(pool_condition("pool_transfer_error",
+    paste0(
+      length(failed), " of ", nrow(files), " files were not transferred\n",
+      paste0("  ", text, collapse = "\n"),
+      if (more) paste0("\n  and ", more, " more: see $files")
+    ), user_call(),
+    files = files, errors = errors
+  ))
 }
