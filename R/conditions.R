@@ -29,6 +29,10 @@
 #'   more. Fields `index`, `name`, `node`, `status` (a string: how the node
 #'   ended), `errors` and `results`. None of these where it is the function or its
 #'   arguments that nodes die of, when they read them.
+#' - `pool_http_error`: a storage service gave no answer, or one that says
+#'   "failed". Fields `status` (of HTTP; `NA` where there was no answer), `code`
+#'   (of the service, "" where it gave none) and `request_id`. The message has the
+#'   URL without its query, and no secret.
 #' - `pool_timeout_error`: a task took longer than `.timeout` allows. Fields
 #'   `index`, `name`, `node`, `errors` and `results`.
 #'
@@ -100,6 +104,24 @@ stop_serialize <- function(what, parent) {
   ))
 }
 
+# The URL as far as it may be shown: a query may hold a signature.
+bare_url <- function(url) sub("[?#].*", "", url)
+
+# `why`: what is known besides status and code.
+stop_http <- function(verb, url, status = NA_integer_, code = "", request_id = "", why = "") {
+  what <- c(if (!is.na(status)) status, if (nzchar(code)) code)
+  message <- paste0(verb, " ", bare_url(url), ": ", paste(what, collapse = " "))
+  if (nzchar(why)) {
+    message <- paste0(message, if (length(what) > 0L) ", ", why)
+  }
+  if (nzchar(request_id)) {
+    message <- paste0(message, " (request ", request_id, ")")
+  }
+  stop(pool_condition("pool_http_error", message, user_call(),
+    status = status, code = code, request_id = request_id
+  ))
+}
+
 # Called from C: an operation failed, with errno `error` (0: no system call).
 throw_failure <- function(what, error, text) {
   why <- if (nzchar(text)) paste0(": ", text) else ""
@@ -120,6 +142,15 @@ throw_failure <- function(what, error, text) {
       leaf <- "pool_worker_error"
       "nodes die of the function or its arguments before they come to any element"
     },
+    http = {
+      leaf <- "pool_http_error"
+      paste0("the connections to a storage service cannot be used", why)
+    },
+    key = {
+      leaf <- "pool_input_error"
+      "the key of the storage account is not in base64"
+    },
+    digest = paste0("libcrypto cannot make a digest", why),
     busy = {
       leaf <- "pool_busy_error"
       "the pool is in the middle of another call"

@@ -49,6 +49,13 @@ static const R_CallMethodDef entries[] = {
 	{"C_node_leave", (DL_FUNC)&C_node_leave, 1},
 	{"C_template_globals", (DL_FUNC)&C_template_globals, 1},
 	{"C_node_warm", (DL_FUNC)&C_node_warm, 2},
+	{"C_http_alive", (DL_FUNC)&C_http_alive, 1},
+	{"C_http_open", (DL_FUNC)&C_http_open, 2},
+	{"C_http_request", (DL_FUNC)&C_http_request, 3},
+	{"C_base64_encode", (DL_FUNC)&C_base64_encode, 1},
+	{"C_base64_decode", (DL_FUNC)&C_base64_decode, 1},
+	{"C_hmac", (DL_FUNC)&C_hmac, 2},
+	{"C_md5", (DL_FUNC)&C_md5, 1},
 	{NULL, NULL, 0},
 };
 /* clang-format on */

@@ -62,4 +62,15 @@ SEXP C_claim_lapply(SEXP env, SEXP claim);
 SEXP C_claim_map(SEXP fun, SEXP columns, SEXP more, SEXP claim, SEXP quote);
 SEXP C_claim_skip(SEXP claim);
 
+/* r_http.c: requests */
+SEXP C_http_alive(SEXP handle);
+SEXP C_http_open(SEXP ca_file, SEXP agent);
+SEXP C_http_request(SEXP handle, SEXP account, SEXP request);
+
+/* r_sign.c: digests */
+SEXP C_base64_encode(SEXP bytes);
+SEXP C_base64_decode(SEXP text);
+SEXP C_hmac(SEXP key, SEXP bytes);
+SEXP C_md5(SEXP bytes);
+
 #endif

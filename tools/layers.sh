@@ -7,10 +7,10 @@ set -euo pipefail
 # The one table of ranks: a module is src/NAME.c with src/NAME.h.
 ranks() {
   cat <<'TABLE'
-1 buf clock cursor lecuyer record ring
-2 io spin wire tmpdir
-3 blob shm proc
-4 link store
+1 buf clock cursor digest lecuyer record ring
+2 answer io retry sign spin wire tmpdir
+3 blob exchange shm proc
+4 http link store
 5 chan
 6 worker sched
 7 template pool
