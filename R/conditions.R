@@ -29,12 +29,10 @@
 #'   more. Fields `index`, `name`, `node`, `status` (a string: how the node
 #'   ended), `errors` and `results`. None of these where it is the function or its
 #'   arguments that nodes die of, when they read them.
-#' - `pool_http_error`: a storage service gave no answer, or one that says
-#'   "failed". Fields `status` (of HTTP; `NA` where there was no answer), `code`
-#'   (of the service, "" where it gave none) and `request_id`. The message has the
-#'   URL without its query, and no secret.
 #' - `pool_timeout_error`: a task took longer than `.timeout` allows. Fields
 #'   `index`, `name`, `node`, `errors` and `results`.
+#'
+#' Those of the storage functions are in [storage_conditions].
 #'
 #' Warnings and messages of tasks are signalled again in the session, as the
 #' conditions they were.
@@ -108,7 +106,8 @@ stop_serialize <- function(what, parent) {
 bare_url <- function(url) sub("[?#].*", "", url)
 
 # `why`: what is known besides status and code.
-stop_http <- function(verb, url, status = NA_integer_, code = "", request_id = "", why = "") {
+http_error <- function(verb, url, status = NA_integer_, code = "", request_id = "",
+                       why = "") {
   what <- c(if (!is.na(status)) status, if (nzchar(code)) code)
   message <- paste0(verb, " ", bare_url(url), ": ", paste(what, collapse = " "))
   if (nzchar(why)) {
@@ -117,10 +116,12 @@ stop_http <- function(verb, url, status = NA_integer_, code = "", request_id = "
   if (nzchar(request_id)) {
     message <- paste0(message, " (request ", request_id, ")")
   }
-  stop(pool_condition("pool_http_error", message, user_call(),
+  pool_condition("pool_http_error", message, user_call(),
     status = status, code = code, request_id = request_id
-  ))
+  )
 }
+
+stop_http <- function(...) stop(http_error(...))
 
 # Called from C: an operation failed, with errno `error` (0: no system call).
 throw_failure <- function(what, error, text) {
@@ -269,8 +270,9 @@ relay <- function(notes) {
 #' - `pool_input_error`: a bad argument, found before anything is sent. Field
 #'   `argument`; `value` where it can be no secret.
 #' - `pool_http_error`: the service's answer is an error, or there was none. Fields
-#'   `status` (an integer; `NA`: no answer), `code` (the service's, like
-#'   `"BlobNotFound"`, or `""`) and `request_id`.
+#'   `status` (of HTTP, an integer; `NA` where there was no answer), `code` (the
+#'   service's, like `"BlobNotFound"`, or `""`) and `request_id`. The message has the
+#'   URL without its query.
 #' - `pool_transfer_error`: files were not transferred. Fields `files` (the table that
 #'   the function returns otherwise: one row for each file) and `errors` (a list of
 #'   `pool_http_error`, one for each row with an error).
@@ -284,21 +286,6 @@ relay <- function(notes) {
 #' )
 #' conditionMessage(e)
 NULL
-
-# what: "GET https://...", without the query. status NA: no answer came.
-http_error <- function(status, code, request_id, message, what, call = user_call()) {
-  text <- if (is.na(status)) {
-    paste0("the storage service could not be asked", if (nzchar(message)) ": ", message)
-  } else {
-    paste0(
-      "the storage service answered ", status, if (nzchar(code)) paste0(" (", code, ")"),
-      if (nzchar(message)) ": ", message
-    )
-  }
-  pool_condition("pool_http_error", paste0(text, " [", what, "]"), call,
-    status = status, code = code, request_id = request_id
-  )
-}
 
 stop_answer <- function(...) {
   stop(pool_condition("pool_answer_error",

@@ -35,7 +35,7 @@
 #' }
 #' @export
 storage_container <- function(endpoint, name, key = NULL, token = NULL, sas = NULL,
-                              api_version = default_api_version(), ...) {
+                              api_version = endpoint_api_version(), ...) {
   resolve_container(endpoint, if (!missing(name)) name, key, token, sas, api_version)
 }
 
@@ -46,7 +46,7 @@ blob_container <- function(endpoint, ...) storage_container(endpoint, ...)
 #' @rdname storage_container
 #' @export
 create_storage_container <- function(endpoint, name, key = NULL, token = NULL,
-                                     sas = NULL, api_version = default_api_version(),
+                                     sas = NULL, api_version = endpoint_api_version(),
                                      public_access = c("none", "blob", "container"),
                                      ...) {
   public_access <- check_choice(public_access, "public_access",
@@ -68,7 +68,7 @@ create_blob_container <- function(endpoint, ...) create_storage_container(endpoi
 #' @rdname storage_container
 #' @export
 delete_storage_container <- function(endpoint, name, key = NULL, token = NULL,
-                                     sas = NULL, api_version = default_api_version(),
+                                     sas = NULL, api_version = endpoint_api_version(),
                                      confirm = TRUE, lease = NULL, ...) {
   container <- resolve_container(endpoint, if (!missing(name)) name, key, token, sas,
     api_version)
@@ -86,7 +86,7 @@ delete_blob_container <- function(endpoint, ...) delete_storage_container(endpoi
 #' @rdname storage_container
 #' @export
 list_storage_containers <- function(endpoint, key = NULL, token = NULL, sas = NULL,
-                                    api_version = default_api_version(), ...) {
+                                    api_version = endpoint_api_version(), ...) {
   if (is.character(endpoint)) {
     endpoint <- new_endpoint(endpoint, key, token, sas, api_version, "blob")
   }

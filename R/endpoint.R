@@ -3,7 +3,7 @@
 storage_api_version <- "2021-06-08"
 
 # The option is AzureStor's.
-default_api_version <- function() {
+endpoint_api_version <- function() {
   getOption("azure_storage_api_version", storage_api_version)
 }
 
@@ -50,8 +50,8 @@ default_api_version <- function() {
 #' - `pool.http_retries` (10): how often a request is tried again after a broken
 #'   connection or an answer 408, 429, 500, 502, 503 or 504, waiting up to 30
 #'   seconds in between.
-#' - `pool.http_timeout`: seconds for one request of a function that transfers no
-#'   file.
+#' - `pool.http_timeout` (30): seconds without a byte from the service, after which a
+#'   try counts as broken.
 #' - `pool.ca_file`: a file of certificates to trust instead of the system's.
 #' - `pool.allow_http` (`FALSE`): whether plain `http:` may leave this machine.
 #' - `pool.progress`: whether transfers show progress; by default in an interactive
@@ -76,7 +76,7 @@ default_api_version <- function() {
 #' storage_endpoint("UseDevelopmentStorage=true")
 #' @export
 storage_endpoint <- function(endpoint, key = NULL, token = NULL, sas = NULL,
-                             api_version = default_api_version(), service = NULL) {
+                             api_version = endpoint_api_version(), service = NULL) {
   new_endpoint(if (!missing(endpoint)) endpoint, key, token, sas, api_version,
     service
   )
@@ -85,7 +85,7 @@ storage_endpoint <- function(endpoint, key = NULL, token = NULL, sas = NULL,
 #' @rdname storage_endpoint
 #' @export
 blob_endpoint <- function(endpoint, key = NULL, token = NULL, sas = NULL,
-                          api_version = default_api_version()) {
+                          api_version = endpoint_api_version()) {
   new_endpoint(if (!missing(endpoint)) endpoint, key, token, sas, api_version,
     "blob"
   )
@@ -94,7 +94,7 @@ blob_endpoint <- function(endpoint, key = NULL, token = NULL, sas = NULL,
 #' @rdname storage_endpoint
 #' @export
 queue_endpoint <- function(endpoint, key = NULL, token = NULL, sas = NULL,
-                           api_version = default_api_version()) {
+                           api_version = endpoint_api_version()) {
   new_endpoint(if (!missing(endpoint)) endpoint, key, token, sas, api_version,
     "queue"
   )
@@ -132,6 +132,11 @@ new_endpoint <- function(endpoint, key, token, sas, api_version, service) {
     service <- service %||% host_service(url)
     if (nzchar(url)) {
       parts <- parse_url(url, "endpoint")
+      if (grepl(account_host, parts$host) && nzchar(gsub("/", "", parts$path))) {
+        stop_input("endpoint", NULL, "'endpoint' must be the URL of a service, ",
+          "without a path; see storage_container() for that of a container"
+        )
+      }
       if (nzchar(parts$query)) {
         url <- substr(url, 1L, regexpr("?", url, fixed = TRUE) - 1L)
         sas <- sas %||% parts$query
@@ -243,7 +248,7 @@ credentials <- function(endpoint) {
     key = unclass(check_secret(endpoint$key, "key")),
     token = unclass(check_secret(token, "token")),
     sas = if (!is.null(sas)) sub("^[?]", "", check_secret(sas, "sas")),
-    api_version = check_api_version(endpoint$api_version %||% default_api_version())
+    api_version = check_api_version(endpoint$api_version %||% endpoint_api_version())
   )
 }
 

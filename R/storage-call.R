@@ -17,7 +17,8 @@
 #' @param http_verb `"GET"`, `"DELETE"`, `"PUT"`, `"POST"`, `"HEAD"` or `"PATCH"`.
 #' @param http_status_handler What an answer of status 300 or more is: an error, a
 #'   warning, a message, or (`"pass"`) a value like any other.
-#' @param timeout Seconds for the request, all of it.
+#' @param timeout Seconds without a byte from the service, after which a try is given
+#'   up; `NULL`: 30.
 #' @param progress Not used.
 #' @param return_headers Whether the headers of the answer are the value, not its
 #'   body.
@@ -188,9 +189,7 @@ http_condition <- function(res, verb, url) {
     code <- header
   }
   id <- unname(res$headers["x-ms-request-id"])
-  http_error(res$status, code, if (is.na(id)) "" else id, said$message,
-    paste(verb, sub("[?].*$", "", url))
-  )
+  http_error(verb, url, res$status, code, if (is.na(id)) "" else id, said$message)
 }
 
 read_error <- function(res) {

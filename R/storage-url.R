@@ -27,13 +27,8 @@ parse_url <- function(url, argument = "url") {
     path = part(4L), query = part(5L))
 }
 
-is_loopback <- function(host) {
-  grepl("^(127[.][0-9]{1,3}[.][0-9]{1,3}[.][0-9]{1,3}|localhost|.+[.]localhost)[.]?$",
-    host) || host %in% c("[::1]", "[0:0:0:0:0:0:0:1]")
-}
-
 # Before anything is sent: a plain connection to elsewhere would show what is
-# transferred, and a token, to everybody on the way.
+# transferred, and a token, to everybody on the way. (check_url() looks at it again.)
 check_plain <- function(url) {
   parts <- parse_url(url, "endpoint")
   if (parts$scheme == "http" && !is_loopback(parts$host) &&
@@ -56,7 +51,7 @@ path_segments <- function(path) {
   segments[nzchar(segments)]
 }
 
-account_name <- function(url) {
+account_of <- function(url) {
   parts <- parse_url(url, "endpoint")
   if (path_style(parts)) {
     segments <- path_segments(parts$path)

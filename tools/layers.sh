@@ -8,8 +8,8 @@ set -euo pipefail
 ranks() {
   cat <<'TABLE'
 1 buf clock cursor digest lecuyer record ring
-2 answer io retry sign spin wire tmpdir
-3 blob exchange shm proc
+2 answer io retry sign spin wire tmpdir xml
+3 blob blob_list exchange shm proc
 4 http link store
 5 chan
 6 worker sched
