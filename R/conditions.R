@@ -147,6 +147,7 @@ throw_failure <- function(what, error, text) {
       leaf <- "pool_http_error"
       paste0("the connections to a storage service cannot be used", why)
     },
+    transfer = paste0("the transfers cannot be prepared", why),
     key = {
       leaf <- "pool_input_error"
       "the key of the storage account is not in base64"

@@ -1,7 +1,7 @@
 /*
  * EnumerationResults > Blobs > Blob or BlobPrefix > Name and other texts,
- * Properties > texts; and EnumerationResults > NextMarker. What else there is is
- * passed over.
+ * Properties > texts; and EnumerationResults > NextMarker. What else there is
+ * is passed over.
  */
 #include "blob_list.h"
 
@@ -198,12 +198,12 @@ static int on_end(struct reader *r)
 	if (depth == ROW && in_row(r))
 		rc = r->named ? 0 : -EBADMSG;
 	else if (depth == SECTION && leaf && xml_is(name, "NextMarker"))
-		rc = r->text.len == 0 ? 0
-				      : add_text(r->list, r->text,
-						 &r->list->marker);
+		rc = r->text.len == 0
+			     ? 0
+			     : add_text(r->list, r->text, &r->list->marker);
 	else if (leaf && in_row(r) &&
-		 (depth == FIELD || (depth == PROPERTY &&
-				     xml_is(outer(r, FIELD), "Properties"))))
+		 (depth == FIELD ||
+		  (depth == PROPERTY && xml_is(outer(r, FIELD), "Properties"))))
 		rc = add_cell(r, name);
 	r->text.len = 0;
 	return rc;
@@ -239,8 +239,7 @@ int blob_list_read(struct blob_list *l, const void *bytes, size_t n,
 {
 	memset(l, 0, sizeof *l);
 	buf_init(&l->texts, SIZE_MAX / 2);
-	struct reader r = {
-		.list = l, .wanted = wanted, .n_wanted = n_wanted};
+	struct reader r = {.list = l, .wanted = wanted, .n_wanted = n_wanted};
 	int rc = xml_init(&r.xml, bytes, n);
 	return rc < 0 ? rc : read_all(&r);
 }

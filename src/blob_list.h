@@ -27,9 +27,9 @@ struct blob_column {
 };
 
 struct blob_list {
-	size_t n;	  /* rows, in the document's order */
+	size_t n; /* rows, in the document's order */
 	size_t cap;
-	bool *prefix;	  /* row by row: a prefix, not a blob */
+	bool *prefix; /* row by row: a prefix, not a blob */
 	struct blob_column columns[BLOB_LIST_COLUMNS];
 	size_t n_columns;
 	struct blob_cell marker; /* of the next page */

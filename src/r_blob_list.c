@@ -2,14 +2,15 @@
 #include "r_util.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "blob_list.h"
 #include "r_entry.h"
 
-/* What is acquired hangs on an external pointer, so that an R error in the middle
- * loses nothing. */
+/* What is acquired hangs on an external pointer, so that an R error in the
+ * middle loses nothing. */
 static void release(SEXP handle)
 {
 	struct blob_list *list = R_ExternalPtrAddr(handle);
@@ -64,7 +65,8 @@ static SEXP as_list(const struct blob_list *l)
 	SEXP titles = PROTECT(Rf_allocVector(STRSXP, (R_xlen_t)l->n_columns));
 	for (size_t i = 0; i < l->n_columns; i++) {
 		SET_VECTOR_ELT(columns, (R_xlen_t)i, column(l, &l->columns[i]));
-		SET_STRING_ELT(titles, (R_xlen_t)i, text(l, l->columns[i].name));
+		SET_STRING_ELT(titles, (R_xlen_t)i,
+			       text(l, l->columns[i].name));
 	}
 	Rf_setAttrib(columns, R_NamesSymbol, titles);
 	if (l->marker.len > 0)
@@ -73,8 +75,8 @@ static SEXP as_list(const struct blob_list *l)
 	return value;
 }
 
-/* body: raw; wanted: names of columns, or NULL for all. A list of isdir, columns and
- * marker; or a string: why it is none. */
+/* body: raw; wanted: names of columns, or NULL for all. A list of isdir,
+ * columns and marker; or a string: why it is none. */
 SEXP C_blob_list(SEXP body, SEXP wanted)
 {
 	size_t n = (size_t)XLENGTH(wanted);
@@ -84,14 +86,15 @@ SEXP C_blob_list(SEXP body, SEXP wanted)
 		for (size_t i = 0; i < n; i++)
 			names[i] = CHAR(STRING_ELT(wanted, (R_xlen_t)i));
 	}
-	/* The texts of a page are offsets into its own memory, and each string has
-	 * to fit into one of R's. */
+	/* The texts of a page are offsets into its own memory, and each string
+	 * has to fit into one of R's. */
 	if (XLENGTH(body) > INT32_MAX)
 		return Rf_mkString("it is too large");
 	SEXP handle = PROTECT(new_handle());
 	struct blob_list *list = R_ExternalPtrAddr(handle);
-	int rc = blob_list_read(list, RAW(body), (size_t)XLENGTH(body), names, n);
-	SEXP value = rc == 0	       ? as_list(list)
+	int rc = blob_list_read(list, RAW(body), (size_t)XLENGTH(body), names,
+				n);
+	SEXP value = rc == 0	      ? as_list(list)
 		     : rc == -EBADMSG ? Rf_mkString("it is not well-formed")
 				      : Rf_mkString(strerror(-rc));
 	PROTECT(value);

@@ -67,6 +67,12 @@ SEXP C_http_alive(SEXP handle);
 SEXP C_http_open(SEXP ca_file, SEXP agent);
 SEXP C_http_request(SEXP handle, SEXP account, SEXP request);
 
+/* r_transfer.c: many transfers */
+SEXP C_transfer_start(SEXP http, SEXP account, SEXP columns, SEXP options);
+SEXP C_transfer_step(SEXP handle, SEXP ms);
+SEXP C_transfer_result(SEXP handle);
+SEXP C_transfer_finish(SEXP handle);
+
 /* r_sign.c: digests */
 SEXP C_base64_encode(SEXP bytes);
 SEXP C_base64_decode(SEXP text);

@@ -83,7 +83,8 @@ int xml_init(struct xml *x, const void *bytes, size_t n)
 	if (starts(x, "\xef\xbb\xbf"))
 		x->at += 3;
 	if (starts(x, "<?xml") && n > 5 && is_space(x->at[5])) {
-		const char *close = memchr(x->at, '>', (size_t)(x->end - x->at));
+		const char *close =
+			memchr(x->at, '>', (size_t)(x->end - x->at));
 		if (!close || close[-1] != '?')
 			return -EBADMSG;
 		x->at = close + 1;
@@ -106,7 +107,8 @@ static struct xml_span read_name(struct xml *x)
 	return name;
 }
 
-/* The character that the reference at *at stands for, or 0; *at goes behind it. */
+/* The character that the reference at *at stands for, or 0; *at goes behind it.
+ */
 static uint32_t read_reference(const char **at, const char *end)
 {
 	static const struct {
@@ -132,11 +134,12 @@ static uint32_t read_reference(const char **at, const char *end)
 	uint32_t c = 0;
 	p += base == 16;
 	for (; p < end && *p != ';'; p++) {
-		uint32_t digit =
-			*p >= '0' && *p <= '9'			 ? (uint32_t)(*p - '0')
-			: base == 16 && *p >= 'a' && *p <= 'f' ? (uint32_t)(*p - 'a') + 10
-			: base == 16 && *p >= 'A' && *p <= 'F' ? (uint32_t)(*p - 'A') + 10
-							       : 16;
+		uint32_t digit = *p >= '0' && *p <= '9' ? (uint32_t)(*p - '0')
+				 : base == 16 && *p >= 'a' && *p <= 'f'
+					 ? (uint32_t)(*p - 'a') + 10
+				 : base == 16 && *p >= 'A' && *p <= 'F'
+					 ? (uint32_t)(*p - 'A') + 10
+					 : 16;
 		c = c * base + digit;
 		if (digit >= base || c > 0x10ffff)
 			return 0;

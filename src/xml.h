@@ -37,14 +37,14 @@ struct xml {
  * UTF-8. */
 int xml_init(struct xml *x, const void *bytes, size_t n);
 
-/* The next event, or -EBADMSG. After XML_START and before XML_END the element is
- * open[depth - 1]; after XML_END it is open[depth]. */
+/* The next event, or -EBADMSG. After XML_START and before XML_END the element
+ * is open[depth - 1]; after XML_END it is open[depth]. */
 int xml_next(struct xml *x);
 
 bool xml_is(struct xml_span s, const char *name);
 
-/* Appends what the text stands for; 0 or -errno of buf. Of an event's text, whose
- * references are known to be good. */
+/* Appends what the text stands for; 0 or -errno of buf. Of an event's text,
+ * whose references are known to be good. */
 int xml_append(struct buf *out, struct xml_span text);
 
 #endif

@@ -9,11 +9,11 @@ ranks() {
   cat <<'TABLE'
 1 buf clock cursor digest lecuyer record ring
 2 answer io retry sign spin wire tmpdir xml
-3 blob blob_list exchange shm proc
+3 blob blob_list exchange newfile shm proc
 4 http link store
-5 chan
-6 worker sched
-7 template pool
+5 chan item
+6 download upload worker sched
+7 template transfer pool
 8 load
 TABLE
 }
