@@ -79,7 +79,7 @@ static SEXP as_list(const struct blob_list *l)
  * columns and marker; or a string: why it is none. */
 SEXP C_blob_list(SEXP body, SEXP wanted)
 {
-	size_t n = (size_t)XLENGTH(wanted);
+	size_t n = (size_t)Rf_xlength(wanted);
 	const char **names = NULL;
 	if (wanted != R_NilValue) {
 		names = (const char **)(void *)R_alloc(n + 1, sizeof *names);
