@@ -7,7 +7,6 @@
 #include "exchange.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,7 +222,7 @@ static CURLcode set_limits(const struct exchange *x, CURL *easy)
 		stall * 1000 < CONNECT_MS ? (long)(stall * 1000) : CONNECT_MS;
 	SET(CURLOPT_CONNECTTIMEOUT_MS, connect);
 	SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
-	SET(CURLOPT_LOW_SPEED_TIME, (long)ceil(stall));
+	SET(CURLOPT_LOW_SPEED_TIME, (long)(stall + 0.999));
 	SET(CURLOPT_TIMEOUT_MS, (long)(total < 1e6 ? total * 1000 : 1e9));
 	if (bytes >= LARGE_BODY) {
 		SET(CURLOPT_BUFFERSIZE, 256L << 10);
