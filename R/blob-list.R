@@ -59,9 +59,9 @@ list_storage_files <- function(container, ...) list_blobs(container, ...)
 # The pages as the C code gives them: lists of `isdir` and `columns`, a named list
 # of character vectors. columns: only these; NULL: all.
 list_pages <- function(container, prefix = NULL, recursive = TRUE, include = NULL,
-                       columns = NULL) {
+                       columns = NULL, maxresults = NULL) {
   options <- list(
-    comp = "list", prefix = prefix, include = include,
+    comp = "list", prefix = prefix, include = include, maxresults = maxresults,
     delimiter = if (!recursive) "/"
   )
   pages <- list()

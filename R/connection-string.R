@@ -23,7 +23,7 @@ connection_names <- c(
 )
 
 stop_connection_string <- function(...) {
-  stop_input("endpoint", NULL, "the connection string ", ...)
+  stop_input("endpoint", NULL, "'endpoint' is a connection string that ", ...)
 }
 
 # A named list of its parts; names as documented, whatever their case.

@@ -66,8 +66,7 @@ multicopy_url_to_blob <- function(container, src, dest, lease = NULL, async = FA
       code = "code", request_id = "request_id", error = "error"),
     function(name) unlist(lapply(rows, `[[`, name), use.names = FALSE)
   )
-  transfers <- list(verb = rep("upload", length(src)), url = blob_url(container, dest))
-  finish_many(transfer_table(bare_url(src), dest, done), done, transfers, on_error)
+  finish_many(transfer_table(bare_url(src), dest, done), done, on_error)
 }
 
 #' @rdname copy_url_to_blob
@@ -112,7 +111,7 @@ copy_row <- function(container, src, dest, headers) {
     size = NA_real_, seconds = proc.time()[["elapsed"]] - begin, attempts = attempts,
     status = if (is.null(e)) res$status else e$status,
     code = if (is.null(e)) "" else e$code,
-    request_id = if (is.null(e)) "" else e$request_id,
+    request_id = "", # it is in the error
     error = if (is.null(e)) NA_character_ else conditionMessage(e)
   )
 }

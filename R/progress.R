@@ -15,7 +15,7 @@ progress_display <- function(transfers) {
   begin <- proc.time()[["elapsed"]]
   id <- cli::cli_progress_bar(
     total = NA, .envir = env, .auto_close = FALSE, clear = TRUE,
-    format = "{cli::pb_extra$text}"
+    format = "{cli::pb_extra$text}", extra = list(text = text)
   )
   list(
     update = function(files_done, files, bytes_done, bytes) {

@@ -58,12 +58,13 @@ multiupload_blob <- function(container, src, dest, recursive = FALSE,
   }
   on_error <- check_choice(on_error, "on_error", c("stop", "return"))
   check_flag(progress, "progress")
+  check_flag(recursive, "recursive")
   many <- check_concurrent(max_concurrent_transfers)
-  set <- upload_set(src, if (!missing(dest)) dest, check_flag(recursive, "recursive"))
+  set <- upload_set(src, if (!missing(dest)) dest, recursive)
   transfers <- upload_rows(container, set$local, set$dest, options)
   done <- run_rows(container, transfers, many, progress)
   shown <- vapply(set$local, function(x) if (is.character(x)) x else "<memory>", "")
-  finish_many(transfer_table(shown, set$dest, done), done, transfers, on_error)
+  finish_many(transfer_table(shown, set$dest, done), done, on_error)
 }
 
 #' @rdname multiupload_blob
@@ -88,9 +89,9 @@ multidownload_blob <- function(container, src, dest, recursive = FALSE,
   options <- download_options(blocksize, overwrite, lease, check_md5, use_azcopy)
   on_error <- check_choice(on_error, "on_error", c("stop", "return"))
   check_flag(progress, "progress")
+  check_flag(recursive, "recursive")
   many <- check_concurrent(max_concurrent_transfers)
-  set <- download_set(container, src, if (!missing(dest)) dest,
-    check_flag(recursive, "recursive"))
+  set <- download_set(container, src, if (!missing(dest)) dest, recursive)
   ok <- is.na(set$error)
   make_directories(set$dest[ok])
   transfers <- download_rows(container, set$src, set$dest, options)
@@ -101,7 +102,7 @@ multidownload_blob <- function(container, src, dest, recursive = FALSE,
       done[[name]][ok] <- ran[[name]]
     }
   }
-  finish_many(transfer_table(set$src, set$dest, done), done, transfers, on_error)
+  finish_many(transfer_table(set$src, set$dest, done), done, on_error)
 }
 
 #' @rdname multiupload_blob
@@ -124,10 +125,10 @@ no_transfer <- function(error) {
   )
 }
 
-finish_many <- function(files, done, transfers, on_error) {
+finish_many <- function(files, done, on_error) {
   failed <- which(!is.na(done$error))
   if (on_error == "stop" && length(failed)) {
-    stop_transfer(files, lapply(failed, row_error, done = done, transfers = transfers))
+    stop_transfer(files, lapply(failed, function(i) row_error(done, i)))
   }
   invisible(files)
 }

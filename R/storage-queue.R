@@ -218,10 +218,10 @@ receipt <- function(pop_receipt) {
 }
 
 message_body <- function(text, base64) {
-  text <- enc2utf8(check_strings(text, "text", 1L))
-  if (!validUTF8(text)) {
+  if (!validEnc(check_strings(text, "text", 1L))) {
     stop_input("text", NULL, "'text' must be valid text")
   }
+  text <- enc2utf8(text)
   if (check_flag(base64, "base64")) {
     text <- base64_encode(text)
   } else if (grepl("[\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f]", text, perl = TRUE)) {

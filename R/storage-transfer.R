@@ -10,7 +10,7 @@
 #'
 #' @param container A [storage_container()].
 #' @param src What to upload: the path of a file, a raw vector, or a connection, of which
-#'   the rest is read (of a text connection, its lines, as UTF-8 with `"\n"` between
+#'   the rest is read, and which is opened where it is not (of a text connection, its lines, as UTF-8 with `"\n"` between
 #'   them). What to download: a blob's name.
 #' @param dest The blob's name; for a file, by default the file's. Where to download to:
 #'   a file's path (directories are made), a connection that can be written to (a raw
@@ -190,7 +190,7 @@ one_transfer <- function(transfers, container, src, dest, progress) {
   if (!is.na(done$error)) {
     shown <- function(x) if (is.character(x)) x else "memory"
     files <- transfer_table(shown(src), dest, done)
-    e <- row_error(done, transfers, 1L)
+    e <- row_error(done, 1L)
     e$files <- files
     class(e) <- c("pool_http_error", "pool_transfer_error", "pool_error", "error", "condition")
     stop(e)

@@ -138,11 +138,12 @@ blob_url <- function(container, blob, options = list()) {
 check_names_of_blobs <- function(x, argument, n = NULL) {
   exact <- inherits(x, "AsIs")
   x <- check_strings(if (exact) unclass(x) else x, argument, n)
+  valid <- validEnc(as.vector(x))
   text <- enc2utf8(as.vector(x))
   if (!exact) {
     text <- sub("^/+", "", text)
   }
-  bad <- !validUTF8(text) | !nzchar(text) | nchar(text, "chars", allowNA = TRUE) > 1024L
+  bad <- !valid | !nzchar(text) | nchar(text, "chars", allowNA = TRUE) > 1024L
   if (any(bad)) {
     stop_input(argument, x, "'", argument, "' must name ",
       if (identical(n, 1L)) "a blob" else "blobs", ", by 1 to 1024 characters of ",

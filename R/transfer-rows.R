@@ -90,8 +90,7 @@ read_connection <- function(con) {
     return(charToRaw(paste(enc2utf8(readLines(con)), collapse = "\n")))
   }
   if (!isOpen(con)) {
-    open(con, "rb")
-    on.exit(close(con))
+    open(con, "rb") # and left so: to close it is to end it
   }
   parts <- list()
   repeat {
@@ -194,10 +193,13 @@ transfer_table <- function(src, dest, done) {
   )
 }
 
-row_error <- function(done, transfers, i) {
-  verb <- if (transfers$verb[[i]] == "upload") "PUT" else "GET"
-  code <- done$code[[i]]
+# The row's own words say already what was asked for and what came.
+row_error <- function(done, i) {
   id <- done$request_id[[i]]
-  http_error(verb, transfers$url[[i]], done$status[[i]],
-    if (is.na(code)) "" else code, if (is.na(id)) "" else id, done$error[[i]])
+  code <- done$code[[i]]
+  id <- if (is.na(id)) "" else id
+  pool_condition("pool_http_error",
+    paste0(done$error[[i]], if (nzchar(id)) paste0(" (request ", id, ")")), user_call(),
+    status = done$status[[i]], code = if (is.na(code)) "" else code, request_id = id
+  )
 }
