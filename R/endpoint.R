@@ -187,10 +187,10 @@ check_token <- function(token) {
   }
 }
 
-check_api_version <- function(x) {
+check_api_version <- function(x, argument = "api_version") {
   if (!is.character(x) || length(x) != 1L || is.na(x) ||
     !grepl("^[0-9]{4}-[0-9]{2}-[0-9]{2}$", x)) {
-    stop_input("api_version", x, "'api_version' must be a date like \"",
+    stop_input(argument, x, "'", argument, "' must be a date like \"",
       storage_api_version, "\", not ", given(x)
     )
   }

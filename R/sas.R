@@ -53,7 +53,7 @@ get_account_sas <- function(account, key = account$key, start = NULL, expiry = N
   key <- sas_key(account, if (!missing(key)) key)
   account <- sas_account(account)
   dates <- sas_dates(start, expiry)
-  check_api_version(auth_api_version)
+  check_api_version(auth_api_version, "auth_api_version")
   parts <- list(
     sv = auth_api_version,
     ss = check_letters(services, "services", "bqtf"),
@@ -85,7 +85,7 @@ get_service_sas <- function(account, resource, key = account$key, service = NULL
   account <- sas_account(account)
   resource <- sas_resource(resource)
   dates <- sas_dates(start, expiry)
-  check_api_version(auth_api_version)
+  check_api_version(auth_api_version, "auth_api_version")
   blob <- service == "blob"
   parts <- list(
     sv = auth_api_version,
@@ -151,7 +151,7 @@ get_user_delegation_sas <- function(account, key, resource, start = NULL, expiry
   account <- sas_account(account)
   resource <- sas_resource(resource)
   dates <- sas_dates(start, expiry)
-  check_api_version(auth_api_version)
+  check_api_version(auth_api_version, "auth_api_version")
   parts <- list(
     sv = auth_api_version, sr = sas_kind(resource_type, resource),
     st = dates$start, se = dates$expiry,

@@ -102,5 +102,5 @@ list_moments <- function(container, blob, include, column) {
   columns <- bind_pages(pages)$columns
   moments <- columns[[column]][columns$Name == blob]
   moments <- moments[!is.na(moments)]
-  if (length(moments)) moments else NULL
+  if (length(moments)) sort(moments, method = "radix") else NULL
 }

@@ -116,8 +116,9 @@ of_readr <- function(name) {
   if (requireNamespace(package, quietly = TRUE)) getExportedValue(package, name)
 }
 
-# Both like read.table()'s: a header with one name less than columns means that the
-# first has the rows' names.
+# As AzureStor: read.table()'s format, where a header with one name less than
+# columns means that the first has the rows' names. But a quote is doubled, as in
+# any CSV file, and as read.delim() reads it.
 write_table <- function(object, container, file, name, more, delim, dec, ...) {
   if (!is.data.frame(object) && !is.matrix(object)) {
     stop_input("object", NULL, "'object' must be a data frame, not ", given_kind(object))
@@ -127,7 +128,11 @@ write_table <- function(object, container, file, name, more, delim, dec, ...) {
   writer <- of_readr(name)
   through_file(function(path) {
     if (is.null(writer)) {
-      utils::write.table(object, path, sep = delim, dec = dec, fileEncoding = "UTF-8", ...)
+      dots <- list(...)
+      dots$qmethod <- dots$qmethod %||% "double"
+      do.call(utils::write.table, c(
+        list(object, path, sep = delim, dec = dec, fileEncoding = "UTF-8"), dots
+      ))
     } else {
       do.call(writer, c(list(object, path), more, list(...)))
     }

@@ -82,7 +82,7 @@ int xml_init(struct xml *x, const void *bytes, size_t n)
 	x->end = x->at + n;
 	if (starts(x, "\xef\xbb\xbf"))
 		x->at += 3;
-	if (starts(x, "<?xml") && n > 5 && is_space(x->at[5])) {
+	if (starts(x, "<?xml") && x->end - x->at > 5 && is_space(x->at[5])) {
 		const char *close =
 			memchr(x->at, '>', (size_t)(x->end - x->at));
 		if (!close || close[-1] != '?')

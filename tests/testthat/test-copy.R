@@ -15,7 +15,7 @@ test_that("the service copies what a URL names", {
   multicopy_url_to_blob(other, url, c("x", "y"))
   expect_identical(storage_download(other, "y", NULL), charToRaw("c"))
 
-  bad <- sub("sig=.*$", "sig=verysecret", url[1])
+  bad <- sub("a%20b", "missing", sub("sig=.*$", "sig=verysecret", url[1]))
   e <- http_failure(copy_url_to_storage(other, bad, "z"))
   expect_false(grepl("verysecret", paste(conditionMessage(e), deparse(conditionCall(e)))))
   e <- tryCatch(multicopy_url_to_storage(other, c(bad, url[2]), c("z", "w")), pool_transfer_error = identity)
