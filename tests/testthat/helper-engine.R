@@ -67,7 +67,7 @@ transfers <- function(verb, url, names, local, endpoint = engine_endpoint(), hea
                       overwrite = TRUE, ...) {
   n <- length(names)
   pool:::run_transfers(endpoint, list(
-    verb = rep(verb, n), url = paste0(rep(url, n), "/", names), local = as.list(local),
+    verb = rep(verb, n), url = sprintf("%s/%s", url, names), local = as.list(local),
     headers = rep_len(list(headers), n), blobtype = rep_len(blobtype, n),
     blocksize = rep_len(blocksize, n), md5 = rep_len(md5, n),
     overwrite = rep_len(overwrite, n)
