@@ -127,14 +127,15 @@ header_lines <- function(headers) {
   if (length(headers) == 0L) {
     return(character())
   }
-  lines <- enc2utf8(paste0(names(headers), ": ", headers))
-  bad <- grepl("[\r\n]", lines, useBytes = TRUE) | !grepl("^[!#$%&'*+.^_`|~0-9A-Za-z-]+:", lines)
-  if (is.null(names(headers)) || any(bad)) {
-    stop_input("headers", names(headers)[bad],
-      "'headers' must be named strings without line feeds, not ", given(names(headers)[bad])
+  names <- names(headers)
+  bad <- if (is.null(names)) TRUE else !grepl("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", names)
+  bad <- bad | grepl("[\r\n]", headers, useBytes = TRUE)
+  if (any(bad)) {
+    stop_input("headers", names[bad],
+      "'headers' must be named strings without line feeds, not ", given(names[bad])
     )
   }
-  lines
+  enc2utf8(paste0(names, ": ", headers))
 }
 
 # ---- Digests -----------------------------------------------------------------

@@ -58,7 +58,8 @@ start blob
 start queue
 AZURITE_PORT=$(port_of blob "${servers[0]}")
 AZURITE_QUEUE_PORT=$(port_of queue "${servers[1]}")
-export AZURITE_PORT AZURITE_QUEUE_PORT
+AZURITE_PROGRAMS=$programs # for tests that start one of their own
+export AZURITE_PORT AZURITE_QUEUE_PORT AZURITE_PROGRAMS
 
 # In the background, so that a signal is acted on while it runs.
 "$@" </dev/null &

@@ -16,7 +16,7 @@
  *   hang             the head and half of the body, then nothing
  *   flip             a byte of the answer's body changed
  *   garble           a byte of the request's body changed
- *   slow:100         the answer after so many milliseconds
+ *   slow:100         forwarded after so many milliseconds
  *
  * The first fault that fits counts. One process for each connection.
  */
@@ -244,16 +244,16 @@ static void serve_one(int client, int *server, int port, struct message *m)
 		wait_for_end(client);
 	if (is(f, "garble") && m->size > 0)
 		m->body[m->size / 2] ^= 1;
-	if (*server < 0)
-		*server = connect_to(port);
-	if (write_message(*server, m, m->size) < 0 ||
-	    read_message(*server, m, bare) < 0)
-		reset(client);
 	if (is(f, "slow")) {
 		struct timespec t = {f->argument / 1000,
 				     f->argument % 1000 * 1000000L};
 		(void)nanosleep(&t, NULL);
 	}
+	if (*server < 0)
+		*server = connect_to(port);
+	if (write_message(*server, m, m->size) < 0 ||
+	    read_message(*server, m, bare) < 0)
+		reset(client);
 	if (is(f, "lost"))
 		reset(client);
 	if (is(f, "flip") && m->size > 0)
