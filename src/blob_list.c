@@ -79,11 +79,13 @@ static int add_text(struct blob_list *l, struct xml_span text,
 
 static bool is_wanted(const struct reader *r, struct xml_span name)
 {
+	if (!r->wanted)
+		return true;
 	for (size_t i = 0; i < r->n_wanted; i++) {
 		if (xml_is(name, r->wanted[i]))
 			return true;
 	}
-	return !r->wanted;
+	return false;
 }
 
 static int find_column(struct blob_list *l, struct xml_span name,
