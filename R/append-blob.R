@@ -54,5 +54,6 @@ append_block <- function(container, dest, block, at, headers, md5) {
 
 read_range <- function(container, dest, at, n, headers) {
   range <- paste0("bytes=", plain_number(at), "-", plain_number(at + n - 1))
-  request_ok(container$endpoint, "GET", blob_url(container, dest), c(headers, `x-ms-range` = range))$body
+  request_ok(container$endpoint, "GET", blob_url(container, dest),
+    c(headers, `x-ms-range` = range))$body
 }

@@ -2,7 +2,8 @@
 
 #' Copies what a URL names to a blob
 #'
-#' The service fetches it: nothing goes through this machine. `copy_url_to_blob()` and
+#' The service fetches it, at most 256 MB unless `async`: nothing goes through this
+#' machine. `copy_url_to_blob()` and
 #' `multicopy_url_to_blob()` are the same functions.
 #'
 #' @param container A [storage_container()].

@@ -25,7 +25,8 @@
 #' @return `storage_queue()`, `create_storage_queue()`: a list of `name` and `endpoint`, of
 #'   class `storage_queue`. `list_storage_queues()`: a named list of them.
 #'   `put_queue_message()`, `get_queue_messages()` and `peek_queue_messages()`: a data frame,
-#'   one row for each message: `id`, `text`, `pop_receipt` (which proves that the message is
+#'   one row for each message: `id`, `text` (`NA` where with `base64 = TRUE` it is no text in
+#'   base64), `pop_receipt` (which proves that the message is
 #'   yours, until it is visible again; `NA` when peeked at), `dequeue_count` (how often it was
 #'   got), `inserted`, `expires`, `next_visible` (date-times, GMT). `update_queue_message()`:
 #'   the new pop receipt, a string, invisibly: the old one is void. The others: `NULL`,
@@ -102,8 +103,7 @@ get_queue_messages <- function(queue, n = 1, visibility_timeout = 30, base64 = T
   check_flag(base64, "base64")
   check_visibility(visibility_timeout, 1)
   options <- list(numofmessages = check_count(n), visibilitytimeout = visibility_timeout)
-  # Not again after a lost answer: what that one had would be invisible for nobody.
-  # It is, in any case, no longer than the timeout.
+  # Where an answer is lost, what it had is invisible for nobody, until its timeout.
   res <- request_ok(queue$endpoint, "GET", queue_url(queue, "/messages", options))
   message_table(res$body, base64)
 }
@@ -235,13 +235,15 @@ message_body <- function(text, base64) {
   xml_document(xml_element("QueueMessage", xml_element("MessageText", xml_escape(text))))
 }
 
+# NA: what is no text in base64. An error would keep the message in the queue, for
+# the next one who asks.
 message_text <- function(text, base64) {
   if (!base64 || is.na(text)) {
     return(text)
   }
   bytes <- base64_decode(text)
-  if (is.null(bytes) || any(bytes == 0)) {
-    stop_answer("a message that is no text in base64; see 'base64'")
+  if (is.null(bytes) || any(bytes == 0) || !validUTF8(rawToChar(bytes))) {
+    return(NA_character_)
   }
   text <- rawToChar(bytes)
   Encoding(text) <- "UTF-8"

@@ -10,8 +10,8 @@
 #'
 #' @param container A [storage_container()].
 #' @param src What to upload: the path of a file, a raw vector, or a connection, of which
-#'   the rest is read, and which is opened where it is not (of a text connection, its lines, as UTF-8 with `"\n"` between
-#'   them). What to download: a blob's name.
+#'   the rest is read (of a text connection, its lines, as UTF-8 with `"\n"` between
+#'   them); one that is not open is opened. What to download: a blob's name.
 #' @param dest The blob's name; for a file, by default the file's. Where to download to:
 #'   a file's path (directories are made), a connection that can be written to (a raw
 #'   connection is then at its start again), or `NULL`: the value is the content.

@@ -117,7 +117,8 @@ default_file <- function(blob) {
     stop_input("dest", blob, "'dest' must be given: the blob's name, ", given(blob),
       ", ends with none of a file")
   }
-  paste0("./", file)
+  # "~x" would be somebody's home.
+  if (startsWith(file, "~")) paste0("./", file) else file
 }
 
 check_destination <- function(dest) {

@@ -60,8 +60,6 @@ local_files <- function(contents, env = parent.frame()) {
   dir
 }
 
-bytes_of <- function(path) readBin(path, "raw", file.size(path))
-
 bytes <- function(n, seed = 1L) {
   withr::with_seed(seed, as.raw(sample.int(256L, n, replace = TRUE) - 1L))
 }

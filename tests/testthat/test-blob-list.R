@@ -12,7 +12,8 @@ blob_xml <- function(name, size = 1, more = "") {
 test_that("a page is read, with what may stand in names", {
   read <- pool:::read_page
   got <- read(page(paste0(
-    blob_xml("a&lt;b&gt;&amp;&quot;&apos;&#65;&#x20AC;"), "<BlobPrefix><Name>d/</Name></BlobPrefix>",
+    blob_xml("a&lt;b&gt;&amp;&quot;&apos;&#65;&#x20AC;"),
+    "<BlobPrefix><Name>d/</Name></BlobPrefix>",
     " \n ", blob_xml("\u00e4", 0, "<Content-MD5 /><Extra>x</Extra>")
   ), "next&amp;"))
   expect_identical(got$columns$Name, c("a<b>&\"'A\u20ac", "d/", "\u00e4"))
@@ -24,7 +25,8 @@ test_that("a page is read, with what may stand in names", {
   expect_named(read(page(blob_xml("a")), "Name")$columns, "Name")
   expect_null(read(page(""))$marker)
   encoded <- sub("<Name>", "<Name Encoded=\"true\">", blob_xml("a%01%C3%A4%25"), fixed = TRUE)
-  expect_identical(charToRaw(read(page(encoded))$columns$Name), as.raw(c(0x61, 1, 0xc3, 0xa4, 0x25)))
+  expect_identical(charToRaw(read(page(encoded))$columns$Name),
+    as.raw(c(0x61, 1, 0xc3, 0xa4, 0x25)))
 })
 
 test_that("what is no page, or not whole, or not safe, is an error", {
@@ -35,7 +37,8 @@ test_that("what is no page, or not whole, or not safe, is an error", {
   }
   bad <- list(
     page(blob_xml("a"), head = "<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]>"),
-    page(blob_xml("&e;")), page(blob_xml("&#0;")), page(blob_xml("&#xD800;")), page(blob_xml("&#1114112;")),
+    page(blob_xml("&e;")), page(blob_xml("&#0;")), page(blob_xml("&#xD800;")),
+    page(blob_xml("&#1114112;")),
     page("<Blob><Properties/></Blob>"), page("<Blob><Name></Name></Blob>"),
     page("<Blob><Name>a</Name><Name>b</Name></Blob>"), page("<Blob><Name>a</Blob>"),
     page("<!-- x -->"), page("<![CDATA[x]]>"), page("<?php x?>"), page("<Blob a=1/>"),

@@ -41,8 +41,10 @@ test_that("who has no credentials sees what is public", {
   withr::defer(delete_storage_container(cont, confirm = FALSE))
   storage_upload(cont, charToRaw("public"), "x")
   all <- blob_endpoint(endp$url)
-  expect_identical(storage_download(storage_container(all, cont$name), "x", NULL), charToRaw("public"))
-  expect_error(storage_upload(storage_container(all, cont$name), raw(1), "y"), class = "pool_http_error")
+  expect_identical(storage_download(storage_container(all, cont$name), "x", NULL),
+    charToRaw("public"))
+  expect_error(storage_upload(storage_container(all, cont$name), raw(1), "y"),
+    class = "pool_http_error")
 })
 
 test_that("the service's errors have status, code and request", {

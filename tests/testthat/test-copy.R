@@ -18,7 +18,8 @@ test_that("the service copies what a URL names", {
   bad <- sub("a%20b", "missing", sub("sig=.*$", "sig=verysecret", url[1]))
   e <- http_failure(copy_url_to_storage(other, bad, "z"))
   expect_false(grepl("verysecret", paste(conditionMessage(e), deparse(conditionCall(e)))))
-  e <- tryCatch(multicopy_url_to_storage(other, c(bad, url[2]), c("z", "w")), pool_transfer_error = identity)
+  e <- tryCatch(multicopy_url_to_storage(other, c(bad, url[2]), c("z", "w")),
+    pool_transfer_error = identity)
   expect_identical(is.na(e$files$error), c(FALSE, TRUE))
   expect_false(grepl("verysecret", paste(capture.output(print(e), print(e$files)), collapse = "")))
 })

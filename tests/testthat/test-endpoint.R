@@ -48,11 +48,13 @@ test_that("connection strings", {
     "http://localhost:10000/devstoreaccount1"
   )
 
-  text <- "DefaultEndpointsProtocol=https;AccountName=acc;AccountKey=a2V5==;EndpointSuffix=core.windows.net"
+  text <- paste0("DefaultEndpointsProtocol=https;AccountName=acc;AccountKey=a2V5==;",
+    "EndpointSuffix=core.windows.net")
   endp <- storage_endpoint(text)
   expect_identical(endp$url, "https://acc.blob.core.windows.net")
   expect_identical(endp$key, "a2V5==")
-  expect_identical(storage_endpoint(text, service = "queue")$url, "https://acc.queue.core.windows.net")
+  expect_identical(storage_endpoint(text, service = "queue")$url,
+    "https://acc.queue.core.windows.net")
 
   endp <- storage_endpoint(
     " blobendpoint=http://127.0.0.1:10000/acc ; SharedAccessSignature=?sv=1&sig=a%3D=;"
@@ -91,7 +93,8 @@ test_that("bad arguments are named", {
     if (!is.null(bad)) expect_input_error(storage_endpoint(url, sas = bad), "sas")
     expect_input_error(storage_endpoint(url, api_version = bad), "api_version")
   }
-  for (bad in c("mystorage", "ftp://x", "https://", "https:///x", "https://user@host", "https://a b",
+  for (bad in c("mystorage", "ftp://x", "https://", "https:///x", "https://user@host",
+    "https://a b",
     "file:///etc", "https://h:port", paste0(url, "/container"))) {
     expect_input_error(storage_endpoint(bad), "endpoint")
   }

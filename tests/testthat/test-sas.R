@@ -25,7 +25,8 @@ test_that("a service's signature is for one container, one blob, one queue", {
   storage_upload(cont, charToRaw("y"), "y")
   as_who <- function(sas) storage_container(blob_endpoint(cont$endpoint$url, sas = sas), cont$name)
   for (version in c("2019-07-07", "2020-12-06", "2023-11-03")) {
-    one <- as_who(get_service_sas(cont$endpoint, cont$name, permissions = "rcwl", auth_api_version = version))
+    one <- as_who(get_service_sas(cont$endpoint, cont$name, permissions = "rcwl",
+      auth_api_version = version))
     expect_identical(nrow(list_blobs(one)), 2L)
     expect_silent(storage_upload(one, charToRaw("y"), "y"))
     expect_error(delete_blob(one, "y", confirm = FALSE), class = "pool_http_error")
@@ -46,13 +47,15 @@ test_that("a service's signature is for one container, one blob, one queue", {
 })
 
 test_that("it is valid from 15 minutes ago for 8 hours, and no longer", {
-  get <- function(sas, name) utils::URLdecode(sub(paste0("^.*\\b", name, "=([^&]*).*$"), "\\1", sas))
+  get <- function(sas, name) utils::URLdecode(sub(paste0("^.*\\b", name, "=([^&]*).*$"), "\\1",
+    sas))
   time <- function(x) as.POSIXct(strptime(x, "%Y-%m-%dT%H:%M:%SZ", tz = "UTC"))
   sas <- get_account_sas("acc", "a2V5")
   expect_lt(abs(as.numeric(difftime(Sys.time() - 900, time(get(sas, "st")), units = "secs"))), 10)
   expect_equal(as.numeric(difftime(time(get(sas, "se")), time(get(sas, "st")), units = "hours")), 8)
   expect_false(grepl("spr=", sas))
-  sas <- get_account_sas("acc", "a2V5", start = as.Date("2024-01-02"), expiry = as.Date("2024-01-03"),
+  sas <- get_account_sas("acc", "a2V5", start = as.Date("2024-01-02"),
+    expiry = as.Date("2024-01-03"),
     protocol = "https", ip = "1.2.3.4-1.2.3.9")
   expect_identical(get(sas, "st"), "2024-01-02T00:00:00Z")
   expect_identical(get(sas, "spr"), "https")
@@ -60,12 +63,14 @@ test_that("it is valid from 15 minutes ago for 8 hours, and no longer", {
 
   endp <- azurite()
   late <- get_account_sas(endp, start = Sys.time() - 7200, expiry = Sys.time() - 3600)
-  expect_error(list_storage_containers(blob_endpoint(endp$url, sas = late)), class = "pool_http_error")
+  expect_error(list_storage_containers(blob_endpoint(endp$url, sas = late)),
+    class = "pool_http_error")
 })
 
 test_that("the strings are AzureStor's, where theirs are right", {
   skip_if_not_installed("AzureStor")
-  dates <- list(start = as.POSIXct("2024-01-02", tz = "UTC"), expiry = as.POSIXct("2024-01-03", tz = "UTC"))
+  dates <- list(start = as.POSIXct("2024-01-02", tz = "UTC"),
+    expiry = as.POSIXct("2024-01-03", tz = "UTC"))
   same <- function(f, ...) {
     args <- c(list(...), dates)
     parts <- function(sas) sort(strsplit(sas, "&", fixed = TRUE)[[1]])
@@ -102,7 +107,8 @@ test_that("a user delegation signs with its key, and its print hides it", {
   shown <- capture.output(print(key), str(key), print(list(key)))
   expect_false(any(grepl(key$Value, shown, fixed = TRUE)))
   expect_input_error(get_user_delegation_sas("acc", "key", "cont"), "key")
-  expect_input_error(get_user_delegation_key(blob_endpoint("https://acc.blob.core.windows.net")), "token")
+  expect_input_error(get_user_delegation_key(blob_endpoint("https://acc.blob.core.windows.net")),
+    "token")
 })
 
 test_that("bad arguments", {
@@ -120,7 +126,8 @@ test_that("bad arguments", {
   expect_input_error(get_account_sas("acc", "a2V5", ip = "localhost"), "ip")
   expect_input_error(get_account_sas("acc", "a2V5", protocol = "http"), "protocol")
   expect_input_error(get_account_sas("acc", "a2V5", start = "yesterday"), "start")
-  expect_input_error(get_account_sas("acc", "a2V5", start = "2024-01-02", expiry = "2024-01-01"), "expiry")
+  expect_input_error(get_account_sas("acc", "a2V5", start = "2024-01-02", expiry = "2024-01-01"),
+    "expiry")
   expect_input_error(get_account_sas("acc", "a2V5", auth_api_version = "new"), "auth_api_version")
   expect_input_error(get_service_sas("acc", "", "a2V5"), "resource")
   expect_input_error(get_service_sas("acc", "c", "a2V5", service = "file"), "service")

@@ -10,10 +10,12 @@ test_that("a request as it is, and its answer", {
   expect_type(head, "list")
   expect_identical(head[["content-length"]], "2")
   expect_identical(do_container_op(cont, "a b#1", return_headers = TRUE)[["content-length"]], "2")
-  do_container_op(cont, "j", headers = list(`x-ms-blob-type` = "BlockBlob", `Content-Type` = "application/json"),
+  do_container_op(cont, "j", headers = list(`x-ms-blob-type` = "BlockBlob",
+    `Content-Type` = "application/json"),
     body = "{\"a\":[1,2]}", http_verb = "PUT")
   expect_identical(do_container_op(cont, "j"), list(a = 1:2))
-  do_container_op(cont, "t", headers = list(`x-ms-blob-type` = "BlockBlob", `Content-Type` = "text/plain"),
+  do_container_op(cont, "t", headers = list(`x-ms-blob-type` = "BlockBlob",
+    `Content-Type` = "text/plain"),
     body = charToRaw("text"), http_verb = "PUT")
   expect_identical(do_container_op(cont, "t"), "text")
 })
@@ -39,7 +41,8 @@ test_that("no answer is an error of its own", {
   endp <- blob_endpoint("http://127.0.0.1:1/acc", key = "a2V5")
   e <- http_failure(list_storage_containers(endp))
   expect_identical(e$status, NA_integer_)
-  expect_error(storage_upload(storage_container(endp, "docs"), raw(1), "x"), class = "pool_http_error")
+  expect_error(storage_upload(storage_container(endp, "docs"), raw(1), "x"),
+    class = "pool_http_error")
 })
 
 test_that("no XML makes a reader do anything", {
@@ -56,13 +59,15 @@ test_that("no XML makes a reader do anything", {
 })
 
 test_that("an error of the service shows no signature", {
-  body <- paste0("<?xml version='1.0'?><Error><Code>AuthenticationFailed</Code><Message>Server failed. ",
+  body <- paste0("<?xml version='1.0'?><Error><Code>AuthenticationFailed</Code><Message>",
+    "Server failed. ",
     "sig=verysecret&amp;x\nRequestId:1</Message><AuthenticationErrorDetail>The MAC signature ",
     "'verysecret' is not the same</AuthenticationErrorDetail></Error>")
   e <- pool:::http_condition(list(status = 403L, headers = c(`content-type` = "application/xml",
     `x-ms-request-id` = "r1"), body = charToRaw(body), attempts = 1L), "GET",
     "https://acc.blob.core.windows.net/docs?sig=verysecret")
-  expect_false(grepl("verysecret", paste(unlist(e[c("message", "code", "request_id")]), collapse = " ")))
+  expect_false(grepl("verysecret", paste(unlist(e[c("message", "code", "request_id")]),
+    collapse = " ")))
   expect_identical(e[c("status", "code", "request_id")],
     list(status = 403L, code = "AuthenticationFailed", request_id = "r1"))
 })
@@ -93,7 +98,8 @@ test_that("bad arguments", {
   expect_input_error(call_storage_endpoint(1, ""), "endpoint")
   expect_input_error(call_storage_endpoint(endp, NULL), "path")
   expect_input_error(call_storage_endpoint(endp, "", http_verb = "TRACE"), "http_verb")
-  expect_input_error(call_storage_endpoint(endp, "", http_status_handler = "ignore"), "http_status_handler")
+  expect_input_error(call_storage_endpoint(endp, "", http_status_handler = "ignore"),
+    "http_status_handler")
   expect_input_error(call_storage_endpoint(endp, "", options = list(1)), "options")
   expect_input_error(call_storage_endpoint(endp, "", options = list(a = 1, a = 2)), "options")
   expect_input_error(call_storage_endpoint(endp, "", options = list(a = 1:2)), "options")

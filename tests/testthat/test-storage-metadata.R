@@ -2,7 +2,9 @@ test_that("metadata of containers and blobs is set, kept and taken away", {
   cont <- local_container()
   storage_upload(cont, raw(1), "x")
   for (file in list(NULL, "x")) {
-    get <- function() if (is.null(file)) get_storage_metadata(cont) else get_storage_metadata(cont, file)
+    get <- function() {
+      if (is.null(file)) get_storage_metadata(cont) else get_storage_metadata(cont, file)
+    }
     set <- function(...) {
       if (is.null(file)) set_storage_metadata(cont, ...) else set_storage_metadata(cont, file, ...)
     }

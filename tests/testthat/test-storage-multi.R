@@ -48,7 +48,8 @@ test_that("a wildcard and a directory", {
   cont <- local_container()
   dir <- some_files()
   storage_multiupload(cont, file.path(dir, "*"), "/")
-  expect_setequal(list_blobs(cont, info = "name"), c(sprintf("f%d.txt", 1:5), "empty.txt", "a(1).txt"))
+  expect_setequal(list_blobs(cont, info = "name"),
+    c(sprintf("f%d.txt", 1:5), "empty.txt", "a(1).txt"))
   to <- withr::local_tempdir()
   storage_multidownload(cont, "*", file.path(to, "new"))
   same_files(file.path(to, "new", list.files(file.path(to, "new"))),
@@ -135,7 +136,8 @@ test_that("one that fails is a row, and then an error that lists all", {
 
 test_that("nothing is written outside of the destination", {
   cont <- local_container()
-  names <- c("d/ok", "d/../up", "d/a/../../up2", "d//abs", "d/..", "d/x/", "d/./y", "../rel", "a/../../b")
+  names <- c("d/ok", "d/../up", "d/a/../../up2", "d//abs", "d/..", "d/x/", "d/./y", "../rel",
+    "a/../../b")
   for (name in names) storage_upload(cont, charToRaw("x"), name)
   storage_upload(cont, charToRaw("x"), I("/tmp/absolute-name"))
   outer <- withr::local_tempdir()
@@ -148,7 +150,8 @@ test_that("nothing is written outside of the destination", {
   expect_match(files$error[files$src == "/tmp/absolute-name"], "leads out")
   expect_identical(list.files(outer, recursive = TRUE, all.files = TRUE), "in/side/d/ok")
   files <- storage_multidownload(cont, "d/*", to, recursive = TRUE, on_error = "return")
-  expect_identical(list.files(outer, recursive = TRUE, all.files = TRUE), c("in/side/d/ok", "in/side/ok"))
+  expect_identical(list.files(outer, recursive = TRUE, all.files = TRUE),
+    c("in/side/d/ok", "in/side/ok"))
   expect_error(storage_multidownload(cont, "../*", to, recursive = TRUE), NA)
   expect_identical(list.files(outer), "in")
   expect_false(file.exists("/tmp/absolute-name"))

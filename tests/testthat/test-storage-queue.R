@@ -12,7 +12,8 @@ test_that("queues are made, listed and deleted", {
 
 test_that("messages travel as they are", {
   queue <- local_queue()
-  texts <- c("plain", "\u00e4\u65e5 <a>&amp;\"'", "", " spaces ", "a\nb\tc\r\nd", strrep("x", 49152))
+  texts <- c("plain", "\u00e4\u65e5 <a>&amp;\"'", "", " spaces ", "a\nb\tc\r\nd",
+    strrep("x", 49152))
   for (text in texts) {
     sent <- put_queue_message(queue, text)
     expect_identical(sent$text, text)
@@ -29,7 +30,8 @@ test_that("messages travel as they are", {
     delete_queue_message(queue, got$id, got$pop_receipt)
   }
   put_queue_message(queue, "not base64!", base64 = FALSE)
-  expect_error(peek_queue_messages(queue), class = "pool_answer_error")
+  expect_identical(peek_queue_messages(queue)$text, NA_character_)
+  expect_identical(peek_queue_messages(queue, base64 = FALSE)$text, "not base64!")
   none <- local_queue()
   got <- get_queue_messages(none)
   expect_identical(nrow(got), 0L)
@@ -81,7 +83,8 @@ test_that("bad arguments", {
   queue <- storage_queue(endp, "tasks")
   expect_input_error(storage_queue(endp, "X"), "name")
   expect_input_error(storage_queue(1, "tasks"), "endpoint")
-  expect_input_error(storage_queue(blob_endpoint("https://acc.blob.core.windows.net"), "tasks"), "endpoint")
+  expect_input_error(storage_queue(blob_endpoint("https://acc.blob.core.windows.net"), "tasks"),
+    "endpoint")
   expect_input_error(put_queue_message(1, "x"), "queue")
   for (bad in list(NULL, 1, NA_character_, c("a", "b"), strrep("x", 49153))) {
     expect_input_error(put_queue_message(queue, bad), "text")

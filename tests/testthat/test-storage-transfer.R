@@ -81,7 +81,8 @@ test_that("the defaults of 'dest' are the last part of the name", {
 test_that("names are data", {
   for (style in c("path", "host")) {
     cont <- local_container(azurite(style))
-    names <- c("a#b", "a?b=c&d", "%41", "%", "100%25", "../x", "a/../b", "./x", "..", "a//b", "a b", "a+b",
+    names <- c("a#b", "a?b=c&d", "%41", "%", "100%25", "../x", "a/../b", "./x", "..", "a//b",
+      "a b", "a+b",
       "\u00e4\u65e5\u672c/\U1f600", "x;y=z:@,!$'()*", "q\"<>|^`{}[]", "a%2Fb", strrep("n", 1024),
       paste(rep("seg", 256), collapse = "/"), "~x", "tr/", ".hidden")
     for (name in names) {
@@ -104,7 +105,8 @@ test_that("names are data", {
 test_that("types, metadata and digests are stored", {
   cont <- local_container()
   dir <- local_files(list(x.csv = "a,b\n", y.unknown = "?"))
-  storage_upload(cont, file.path(dir, "x.csv"), put_md5 = TRUE, metadata = list(rows = 1, by = "me"))
+  storage_upload(cont, file.path(dir, "x.csv"), put_md5 = TRUE,
+    metadata = list(rows = 1, by = "me"))
   props <- get_storage_properties(cont, "x.csv")
   expect_identical(props[["content-type"]], "text/csv")
   expect_identical(props[["content-md5"]], pool:::md5_text(charToRaw("a,b\n")))
@@ -119,7 +121,8 @@ test_that("types, metadata and digests are stored", {
   expect_warning(storage_download(cont, "blocks", NULL, check_md5 = TRUE), "MD5")
   storage_upload(cont, bytes(3000), "blocks", blocksize = 1000, put_md5 = TRUE)
   expect_silent(storage_download(cont, "blocks", NULL, check_md5 = TRUE))
-  expect_identical(get_storage_properties(cont, "blocks")[["content-md5"]], pool:::md5_text(bytes(3000)))
+  expect_identical(get_storage_properties(cont, "blocks")[["content-md5"]],
+    pool:::md5_text(bytes(3000)))
 })
 
 test_that("a wrong digest is found", {
@@ -138,10 +141,12 @@ test_that("append blobs are made and added to", {
   dir <- local_files(list(a = bytes(25000)))
   path <- file.path(dir, "a")
   expect_silent(storage_upload(cont, path, "log", type = "AppendBlob", blocksize = 1e4))
-  expect_silent(storage_upload(cont, path, "log", type = "AppendBlob", append = TRUE, blocksize = 1e4,
+  expect_silent(storage_upload(cont, path, "log", type = "AppendBlob", append = TRUE,
+    blocksize = 1e4,
     put_md5 = TRUE))
   expect_silent(storage_upload(cont, charToRaw("end"), "log", type = "AppendBlob", append = TRUE))
-  expect_identical(storage_download(cont, "log", NULL), c(bytes(25000), bytes(25000), charToRaw("end")))
+  expect_identical(storage_download(cont, "log", NULL),
+    c(bytes(25000), bytes(25000), charToRaw("end")))
   expect_identical(list_blobs(cont)$blobtype, "AppendBlob")
   storage_upload(cont, path, "log", type = "AppendBlob")
   expect_identical(list_blobs(cont)$size, 25000)
@@ -202,7 +207,8 @@ test_that("a failed transfer is an error with all that is known, and no secret",
   bad$endpoint$key <- pool:::base64_encode("another key that is wrong")
   e <- http_failure(storage_upload(bad, charToRaw("x"), "x"))
   expect_identical(e$status, 403L)
-  expect_false(grepl(bad$endpoint$key, paste(deparse(conditionCall(e)), conditionMessage(e)), fixed = TRUE))
+  expect_false(grepl(bad$endpoint$key, paste(deparse(conditionCall(e)), conditionMessage(e)),
+    fixed = TRUE))
   bad$endpoint$key <- "not base64!"
   expect_error(storage_upload(bad, charToRaw("x"), "x"), class = "pool_input_error")
 })
@@ -211,7 +217,8 @@ test_that("bad arguments of a transfer", {
   cont <- storage_container("https://acc.blob.core.windows.net/docs", key = "a2V5")
   dir <- local_files(list(x = "x"))
   path <- file.path(dir, "x")
-  for (bad in list(NULL, NA_character_, 1, c(path, path), dir, file.path(dir, "none"), list(path))) {
+  for (bad in list(NULL, NA_character_, 1, c(path, path), dir, file.path(dir, "none"),
+    list(path))) {
     expect_input_error(upload_blob(cont, bad, "x"), "src")
   }
   expect_input_error(upload_blob("docs", path), "container")
@@ -240,4 +247,45 @@ test_that("bad arguments of a transfer", {
   expect_input_error(download_blob(cont, "x", NULL, overwrite = NA), "overwrite")
   expect_input_error(download_blob(cont, "x", NULL, check_md5 = 2:3), "check_md5")
   expect_input_error(download_blob(cont, "x", NULL, snapshot = 1), "snapshot")
+})
+
+test_that("a block that was added, but whose answer was lost, is not added again", {
+  cont <- local_container()
+  storage_upload(cont, charToRaw("one"), "log", type = "AppendBlob")
+  port <- engine_proxy(c("PUT|appendblock|1|lost", "HEAD|log|1|status:503"))
+  there <- cont
+  there$endpoint$url <- sub(":[0-9]+/", paste0(":", port, "/"), cont$endpoint$url)
+  storage_upload(there, charToRaw("two"), "log", type = "AppendBlob", append = TRUE)
+  expect_identical(rawToChar(storage_download(cont, "log", NULL)), "onetwo")
+})
+
+test_that("a deletion whose answer was lost is none of a missing blob", {
+  cont <- local_container()
+  storage_upload(cont, charToRaw("one"), "x")
+  port <- engine_proxy("DELETE|x|1|lost")
+  there <- cont
+  there$endpoint$url <- sub(":[0-9]+/", paste0(":", port, "/"), cont$endpoint$url)
+  expect_silent(delete_blob(there, "x", confirm = FALSE))
+  expect_false(blob_exists(cont, "x"))
+})
+
+test_that("a file that a fault hits is whole, or as it was", {
+  cont <- local_container()
+  content <- lapply(1:6, function(i) bytes(5000 + i, i))
+  storage_multiupload(cont, content, sprintf("f%d", 1:6))
+  withr::local_options(pool.http_retries = 1)
+  port <- engine_proxy(c("GET|f2|9|status:403", "GET|f3|1|half", "GET|f4|9|reset",
+    "GET|f5|1|status:503"))
+  there <- cont
+  there$endpoint$url <- sub(":[0-9]+/", paste0(":", port, "/"), cont$endpoint$url)
+  to <- withr::local_tempdir()
+  old <- charToRaw("as it was")
+  for (i in 1:6) writeBin(old, file.path(to, i))
+  files <- storage_multidownload(there, sprintf("f%d", 1:6), file.path(to, 1:6),
+    overwrite = TRUE, on_error = "return")
+  expect_identical(is.na(files$error), c(TRUE, FALSE, TRUE, FALSE, TRUE, TRUE))
+  for (i in 1:6) {
+    expect_identical(bytes_of(file.path(to, i)), if (i %in% c(2, 4)) old else content[[i]])
+  }
+  expect_length(list.files(to, all.files = TRUE, no.. = TRUE), 6L)
 })

@@ -20,7 +20,8 @@ test_that("queries", {
 })
 
 test_that("the URL of a blob is taken apart, with the account in host or path", {
-  parts <- pool:::parse_storage_url("https://acc.blob.core.windows.net:444/cont/a%20b/%C3%A4?sv=1&sig=2")
+  url <- "https://acc.blob.core.windows.net:444/cont/a%20b/%C3%A4?sv=1&sig=2"
+  parts <- pool:::parse_storage_url(url)
   expect_identical(parts, list(
     endpoint = "https://acc.blob.core.windows.net:444/", container = "cont",
     blob = "a b/\u00e4", query = "sv=1&sig=2"
