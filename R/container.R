@@ -134,7 +134,7 @@ next_marker <- function(last, marker) {
 resolve_container <- function(endpoint, name, key, token, sas, api_version) {
   if (inherits(endpoint, "storage_container")) {
     if (!is.null(name)) {
-      stop_input("name", name, "'name' cannot be given beside a container")
+      stop_input("name", NULL, "'name' cannot be given beside a container")
     }
     return(check_container(endpoint, "endpoint"))
   }
@@ -146,7 +146,7 @@ resolve_container <- function(endpoint, name, key, token, sas, api_version) {
           "one names a blob")
       }
       if (nzchar(parts$container) && !is.null(name)) {
-        stop_input("name", name, "'name' cannot be given beside the URL of a container")
+        stop_input("name", NULL, "'name' cannot be given beside the URL of a container")
       }
       name <- name %||% if (nzchar(parts$container)) parts$container
       endpoint <- parts$endpoint
@@ -168,8 +168,14 @@ check_container_name <- function(name, argument = "name", what = "container") {
     (grepl("^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$", name, perl = TRUE) ||
       name %in% c("$root", "$logs", "$web"))
   if (!ok) {
-    stop_input(argument, name, "'", argument, "' must be the name of a ", what,
-      ", 3 to 63 lower-case letters, digits and single hyphens, not ", given(name)
+    # What is longer than a name can be may be a key in the wrong place.
+    shown <- if (is.character(name) && length(name) == 1L && isTRUE(nchar(name) < 65L)) {
+      given(name)
+    } else {
+      given_kind(name)
+    }
+    stop_input(argument, NULL, "'", argument, "' must be the name of a ", what,
+      ", 3 to 63 lower-case letters, digits and single hyphens, not ", shown
     )
   }
   unname(name)

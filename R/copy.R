@@ -51,7 +51,9 @@ multicopy_url_to_blob <- function(container, src, dest, lease = NULL, async = FA
                                   max_concurrent_transfers = 10, auth_header = NULL,
                                   on_error = c("stop", "return")) {
   check_container(container)
-  check_strings(src, "src")
+  if (!is.character(src)) {
+    stop_url("src", "must be URLs, strings, not ", given_kind(src))
+  }
   on_error <- check_choice(on_error, "on_error", c("stop", "return"))
   check_concurrent(max_concurrent_transfers)
   paths <- vapply(src, function(url) parse_url(url, "src")$path, "", USE.NAMES = FALSE)

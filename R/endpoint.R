@@ -165,6 +165,12 @@ given_kind <- function(x) {
   }
 }
 
+# Whether an endpoint or what has one is x, or in it.
+holds_secret <- function(x) {
+  inherits(x, c("storage_endpoint", "storage_container", "storage_queue", "user_delegation_key")) ||
+    is.list(x) && any(vapply(unclass(x), holds_secret, NA))
+}
+
 check_secret <- function(x, argument) {
   if (!is.null(x) && (!is.character(x) || length(x) != 1L || is.na(x) || !nzchar(x))) {
     stop_input(argument, NULL, "'", argument, "' must be NULL or a string, not ",

@@ -88,6 +88,11 @@ test_that("no error shows a secret in its call", {
     shown(do.call(storage_upload, list(list(verysecret = 1), "x"))),
     shown(download_from_url("https://x/c?sig=verysecret", NULL, key = "verysecret")),
     shown(get_account_sas("acc", "verysecret", permissions = "?")),
+    shown(storage_upload(cont, charToRaw("x"), cont)),
+    shown(list_blobs(cont, dir = list(blob_endpoint("", key = "verysecret")))),
+    shown(storage_container(cont$endpoint, strrep("verysecret", 9))),
+    shown(storage_container("https://x.blob.core.windows.net/cont", "verysecret")),
+    shown(multicopy_url_to_storage(cont, list("https://x/?sig=verysecret"), "x")),
     shown(storage_endpoint("AccountName=a;AccountKey=verysecret;What=verysecret"))
   )
   expect_false(any(grepl("verysecret|a2V5c2VjcmV0", texts)))
