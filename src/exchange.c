@@ -257,6 +257,7 @@ static CURLcode set_safety(CURL *easy, const char *ca_file)
 /* Where a kept connection turns out to be dead, libcurl sends the request
  * again, unasked, over a new one. Whoever sends what must not be done twice has
  * to know. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static int on_send(void *of, char *remote, char *local, int port, int from)
 {
 	(void)remote, (void)local, (void)port, (void)from;

@@ -44,6 +44,7 @@ doc       header  uv.h                 libuv1-dev            fs
 check     header  uv.h                 libuv1-dev            fs
 check     command pandoc               pandoc
 check     command qpdf                 qpdf
+check     command checkbashisms        devscripts
 lint      command clang-format         clang-format
 lint      command clang-tidy           clang-tidy
 lint      command cppcheck             cppcheck
