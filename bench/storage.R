@@ -23,14 +23,15 @@ dir.create(directory)
 
 # Of an Azurite of its own for each table: what an earlier one left behind would
 # slow it down.
+service <- new.env()
 with_azurite <- function(code) {
   log <- tempfile()
   pid <- tempfile()
   file.create(log)
-  command <- sprintf(
-    "cd %s; %s --blobPort 0 --inMemoryPersistence --skipApiVersionCheck %s >%s 2>&1 & echo $! >%s",
+  command <- sprintf("cd %s; %s --blobPort 0 %s >%s 2>&1 & echo $! >%s",
     shQuote(directory), shQuote(file.path(programs, "azurite-blob")),
-    "--disableTelemetry --silent", shQuote(log), shQuote(pid)
+    "--inMemoryPersistence --skipApiVersionCheck --disableTelemetry --silent",
+    shQuote(log), shQuote(pid)
   )
   system(command)
   on.exit(tools::pskill(as.integer(readLines(pid))))
@@ -40,12 +41,13 @@ with_azurite <- function(code) {
     if (length(port) > 0L) break
     Sys.sleep(0.1)
   }
-  endpoint <<- list(
+  service$endpoint <- list(
     url = sprintf("http://127.0.0.1:%s/devstoreaccount1", port), key = key,
     api_version = "2021-08-06"
   )
-  container <<- paste0(endpoint$url, "/bench")
-  answer <- pool:::http_request(endpoint, "PUT", paste0(container, "?restype=container"))
+  service$container <- paste0(service$endpoint$url, "/bench")
+  url <- paste0(service$container, "?restype=container")
+  answer <- pool:::http_request(service$endpoint, "PUT", url)
   check(answer$status == 201L, "no container")
   force(code)
 }
@@ -69,8 +71,8 @@ account_sas <- function() {
 
 transfer <- function(verb, names, paths, most, blocksize = 2^24) {
   n <- length(names)
-  result <- pool:::run_transfers(endpoint, list(
-    verb = rep(verb, n), url = paste0(container, "/", names), local = as.list(paths),
+  result <- pool:::run_transfers(service$endpoint, list(
+    verb = rep(verb, n), url = paste0(service$container, "/", names), local = as.list(paths),
     headers = vector("list", n), blobtype = rep("BlockBlob", n), blocksize = rep(blocksize, n),
     md5 = rep(FALSE, n), overwrite = rep(TRUE, n)
   ), max_concurrent_transfers = most)
@@ -79,13 +81,16 @@ transfer <- function(verb, names, paths, most, blocksize = 2^24) {
 
 # As a file of options: a signature is no argument of a process.
 curl <- function(verb, names, paths, most) {
-  urls <- sprintf("url = \"%s/%s?%s\"", container, names, account_sas())
+  urls <- sprintf("url = \"%s/%s?%s\"", service$container, names, account_sas())
   files <- sprintf("%s = \"%s\"", if (verb == "upload") "upload-file" else "output", paths)
   config <- tempfile()
   on.exit(unlink(config))
   writeLines(c(
-    "silent", "no-progress-meter", "fail", if (most > 1) c("parallel", sprintf("parallel-max = %d", most)),
-    if (verb == "upload") c("header = \"x-ms-blob-type: BlockBlob\"", "output = \"/dev/null\""),
+    "silent", "no-progress-meter", "fail",
+    if (most > 1) c("parallel", sprintf("parallel-max = %d", most)),
+    if (verb == "upload") {
+      c("header = \"x-ms-blob-type: BlockBlob\"", "output = \"/dev/null\"")
+    },
     "header = \"x-ms-version: 2019-12-12\"", rbind(urls, files)
   ), config)
   begin <- now()
@@ -96,7 +101,8 @@ curl <- function(verb, names, paths, most) {
 }
 
 azurestor <- function(verb, names, paths) {
-  host <- sub("http://127.0.0.1:([0-9]+)/.*", "http://devstoreaccount1.blob.localhost:\\1", endpoint$url)
+  port <- sub("http://127.0.0.1:([0-9]+)/.*", "\\1", service$endpoint$url)
+  host <- paste0("http://devstoreaccount1.blob.localhost:", port)
   there <- AzureStor::blob_container(
     AzureStor::blob_endpoint(host, key = key), "bench"
   )

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include <curl/curl.h>
+
 void answer_init(struct answer *a)
 {
 	a->status = 0;
@@ -56,6 +58,24 @@ const char *answer_header(const struct answer *a, const char *name)
 		if (strncasecmp(l, name, n) == 0 && l[n] == ':')
 			return l + n + 1 + strspn(l + n + 1, " \t");
 	return "";
+}
+
+time_t answer_date(const struct answer *a, const char *name)
+{
+	return curl_getdate(answer_header(a, name), NULL);
+}
+
+double answer_delay(const struct answer *a, time_t now)
+{
+	const char *text = answer_header(a, "retry-after");
+	if (isdigit((unsigned char)*text)) {
+		char *end;
+		double seconds = strtod(text, &end);
+		return *end == '\0' ? seconds : -1;
+	}
+	time_t then = answer_date(a, "retry-after");
+	double seconds = then < 0 ? -1 : difftime(then, now);
+	return seconds > 0 ? seconds : -1;
 }
 
 /* A number at *text, which is moved behind it and the `end` that follows. */

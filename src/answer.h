@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "buf.h"
 
@@ -30,6 +31,13 @@ const char *answer_header(const struct answer *a, const char *name);
 
 /* Line after line, from NULL on; NULL at the end. */
 const char *answer_next(const struct answer *a, const char *line);
+
+/* A header that is a date; -1 where there is none. */
+time_t answer_date(const struct answer *a, const char *name);
+
+/* Seconds from now on that the server asked to wait, as a number or a date;
+ * negative: it did not. */
+double answer_delay(const struct answer *a, time_t now);
 
 /* "bytes 0-4/10"; false where it is not of that form. */
 bool answer_range(const struct answer *a, uint64_t *first, uint64_t *last,

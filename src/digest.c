@@ -15,17 +15,16 @@ void base64_encode(const void *bytes, size_t n, char *text)
 {
 	const unsigned char *b = bytes;
 	for (; n > 0; b += 3, text += 4) {
-		size_t have = n < 3 ? n : 3;
 		unsigned word = (unsigned)b[0] << 16;
-		if (have > 1)
+		if (n > 1)
 			word |= (unsigned)b[1] << 8;
-		if (have > 2)
+		if (n > 2)
 			word |= b[2];
 		text[0] = alphabet[word >> 18];
 		text[1] = alphabet[word >> 12 & 63];
-		text[2] = have > 1 ? alphabet[word >> 6 & 63] : '=';
-		text[3] = have > 2 ? alphabet[word & 63] : '=';
-		n -= have;
+		text[2] = n > 1 ? alphabet[word >> 6 & 63] : '=';
+		text[3] = n > 2 ? alphabet[word & 63] : '=';
+		n -= n < 3 ? n : 3;
 	}
 	*text = '\0';
 }

@@ -116,17 +116,12 @@ static int take_bytes(struct item *it, struct buf *text)
 		return 0;
 	if (it->total > SIZE_MAX / 2)
 		return -ENOMEM;
-	unsigned char *bytes =
-		it->total == text->cap && text->bytes
-			? text->bytes
-			: realloc(text->bytes,
-				  it->total > 0 ? (size_t)it->total : 1);
-	if (!bytes)
-		return -ENOMEM;
-	text->bytes = NULL;
-	buf_release(text);
-	it->value = bytes;
-	return 0;
+	it->memory = *text;
+	it->memory.max = SIZE_MAX;
+	*text = (struct buf){0};
+	int rc = buf_reserve(&it->memory, (size_t)it->total - it->memory.len);
+	it->memory.len = (size_t)it->total;
+	return rc;
 }
 
 static void ask_without_range(struct item *it);
@@ -160,7 +155,7 @@ static void set_sink(struct part *p, uint64_t first, uint64_t length)
 	p->x.sink.most = length;
 	p->x.sink.offset = first;
 	p->x.sink.fd = it->file.fd;
-	p->x.sink.at = it->value ? it->value + first : NULL;
+	p->x.sink.at = it->memory.bytes ? it->memory.bytes + first : NULL;
 }
 
 static void ask_without_range(struct item *it)

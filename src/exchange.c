@@ -400,21 +400,6 @@ static void fail(struct exchange *x, CURLcode code)
 	answer_clear(&x->answer);
 }
 
-/* Seconds, as the server asked; negative: it did not. */
-static double asked_delay(const struct answer *a)
-{
-	const char *text = answer_header(a, "retry-after");
-	if (*text == '\0')
-		return -1;
-	char *end;
-	double seconds = strtod(text, &end);
-	if (end == text || *end != '\0') {
-		time_t then = curl_getdate(text, NULL);
-		seconds = then < 0 ? -1 : difftime(then, time(NULL));
-	}
-	return seconds > 0 ? seconds : seconds == 0 ? 0 : -1;
-}
-
 bool exchange_again(struct exchange *x, CURLcode code, double random)
 {
 	bool again;
@@ -430,7 +415,7 @@ bool exchange_again(struct exchange *x, CURLcode code, double random)
 	} else {
 		again = retry_status(x->answer.status);
 		x->throttled = retry_throttled(x->answer.status);
-		after = asked_delay(&x->answer);
+		after = answer_delay(&x->answer, time(NULL));
 	}
 	if (again)
 		x->moment = clock_now() + retry_delay(x->tries, after, random);

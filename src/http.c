@@ -190,7 +190,7 @@ static bool learn_time(struct http *h, struct exchange *x)
 	enum { BEARABLE = 300 };
 	if (x->answer.status != 403 || x->skewed || !x->account->key)
 		return false;
-	time_t theirs = curl_getdate(answer_header(&x->answer, "date"), NULL);
+	time_t theirs = answer_date(&x->answer, "date");
 	time_t ours = time(NULL) + h->setup.skew;
 	if (theirs < 0 || llabs((long long)(theirs - ours)) < BEARABLE)
 		return false;

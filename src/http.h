@@ -19,7 +19,7 @@ struct http;
 
 /* A new engine with one user; `ca_file` (NULL: the system's) and `agent` are
  * copied. 0 or -errno. */
-int http_open(struct http **h, const char *ca_file, const char *agent);
+int http_open(struct http **out, const char *ca_file, const char *agent);
 struct http *http_ref(struct http *h);
 
 /* The last user's ends it. All exchanges are done or cancelled by then. */

@@ -113,27 +113,33 @@ static void on_done(struct exchange *x)
 	part_drop(p);
 }
 
+/* Its own headers and those of the item's that are wanted; 0 or -ENOMEM. */
+static int gather_headers(struct part *p, bool (*wanted)(const char *line))
+{
+	const struct item *it = p->item;
+	size_t n = 0;
+	p->headers = calloc(it->n_headers + LINES, sizeof(char *));
+	if (!p->headers || p->n_lines > LINES)
+		return -ENOMEM;
+	for (; n < p->n_lines; n++)
+		p->headers[n] = p->lines[n];
+	for (size_t i = 0; i < it->n_headers; i++)
+		if (wanted(it->headers[i]))
+			p->headers[n++] = it->headers[i];
+	p->x.headers = p->headers;
+	p->x.n_headers = n;
+	return 0;
+}
+
 void part_send(struct part *p, bool (*wanted)(const char *line),
 	       void (*ended)(struct part *p))
 {
 	struct item *it = p->item;
-	size_t n = 0;
-	int rc = p->n_lines <= LINES ? 0 : -ENOMEM;
-	p->headers = calloc(it->n_headers + LINES, sizeof(char *));
-	if (rc == 0 && p->headers) {
-		for (; n < p->n_lines; n++)
-			p->headers[n] = p->lines[n];
-		for (size_t i = 0; i < it->n_headers; i++)
-			if (wanted(it->headers[i]))
-				p->headers[n++] = it->headers[i];
-		p->x.headers = p->headers;
-		p->x.n_headers = n;
-		p->ended = ended;
-		p->x.done = on_done;
+	int rc = gather_headers(p, wanted);
+	p->ended = ended;
+	p->x.done = on_done;
+	if (rc == 0)
 		rc = http_add(it->run->http, &p->x);
-	} else {
-		rc = -ENOMEM;
-	}
 	if (rc < 0) {
 		part_drop(p);
 		item_fail(it, "the request cannot be made: %s", strerror(-rc));
@@ -208,10 +214,8 @@ void item_end(struct item *it)
 	digest_release(&it->whole);
 	digest_release(&it->piece);
 	buf_release(&it->list);
-	if (it->error) {
-		free(it->value);
-		it->value = NULL;
-	}
+	if (it->error)
+		buf_release(&it->memory);
 	it->seconds = (double)(clock_now() - it->begun) / 1e9;
 	it->stage = ITEM_ENDED;
 }
@@ -222,9 +226,11 @@ void item_fail(struct item *it, const char *format, ...)
 		return;
 	va_list args;
 	va_start(args, format);
-	if (vasprintf(&it->error, format, args) < 0)
-		it->error = strdup("out of memory");
+	char *text;
+	if (vasprintf(&text, format, args) < 0)
+		text = strdup("out of memory");
 	va_end(args);
+	it->error = text;
 	item_end(it);
 }
 
@@ -257,7 +263,7 @@ int item_hash(struct item *it, int fd, uint64_t end)
 		size_t n = left < HASH_PIECE ? (size_t)left : HASH_PIECE;
 		const void *from = piece;
 		if (fd < 0) {
-			from = (it->uploads ? it->bytes : it->value) +
+			from = (it->uploads ? it->bytes : it->memory.bytes) +
 			       it->hashed;
 		} else {
 			ssize_t got = pread(fd, piece, n, (off_t)it->hashed);
@@ -286,7 +292,6 @@ void item_release(struct item *it)
 	if (it->stage != ITEM_NEW && it->stage != ITEM_ENDED)
 		item_fail(it, "cancelled");
 	free(it->error);
-	free(it->value);
+	buf_release(&it->memory);
 	it->error = NULL;
-	it->value = NULL;
 }

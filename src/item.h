@@ -56,7 +56,7 @@ struct item {
 	int status; /* of the last answer; 0: none */
 	char code[64];
 	char request_id[64];
-	unsigned char *value; /* downloaded into memory, of `total` bytes */
+	struct buf memory; /* what was downloaded, where there is no path */
 
 	/* On the way. */
 	struct item_run *run;

@@ -70,9 +70,10 @@ SEXP C_http_open(SEXP ca_file, SEXP agent)
 struct http *r_http_get(SEXP handle)
 {
 	const struct r_http *r = address(handle);
-	if (!r || r->owner != proc_self() || !r->http)
+	struct http *http = r && r->owner == proc_self() ? r->http : NULL;
+	if (!http)
 		r_throw("http", -EBADF);
-	return r->http;
+	return http;
 }
 
 int r_http_account(struct sign_account *a, SEXP fields)

@@ -185,13 +185,13 @@ static SEXP take_values(struct r_transfer *r)
 	SEXP values = PROTECT(Rf_allocVector(VECSXP, (R_xlen_t)r->n));
 	for (size_t i = 0; i < r->n; i++) {
 		struct item *it = &r->items[i];
-		if (it->uploads || it->path || it->error || !it->value)
+		if (it->uploads || it->path || it->error)
 			continue;
-		SEXP value = Rf_allocVector(RAWSXP, (R_xlen_t)it->total);
+		SEXP value = Rf_allocVector(RAWSXP, (R_xlen_t)it->memory.len);
 		SET_VECTOR_ELT(values, (R_xlen_t)i, value);
-		memcpy(RAW(value), it->value, (size_t)it->total);
-		free(it->value);
-		it->value = NULL;
+		if (it->memory.len > 0)
+			memcpy(RAW(value), it->memory.bytes, it->memory.len);
+		buf_release(&it->memory);
 	}
 	UNPROTECT(1);
 	return values;

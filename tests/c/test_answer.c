@@ -73,6 +73,32 @@ static void test_range(void)
 		CHECK(!range_of(bad[i], got));
 }
 
+static double delay_of(const char *value)
+{
+	struct answer a;
+	char line[100];
+	answer_init(&a);
+	(void)snprintf(line, sizeof(line), "Retry-After: %s", value);
+	take(&a, line);
+	double seconds = answer_delay(&a, 784111777);
+	CHECK(answer_date(&a, "date") == -1);
+	answer_release(&a);
+	return seconds;
+}
+
+static void test_delay(void)
+{
+	CHECK(delay_of("3") == 3);
+	CHECK(delay_of("0") == 0);
+	CHECK(delay_of("1.5") == 1.5);
+	CHECK(delay_of("Sun, 06 Nov 1994 08:49:47 GMT") == 10);
+	CHECK(delay_of("Sun, 06 Nov 1994 08:49:27 GMT") == -1);
+	CHECK(delay_of("") == -1);
+	CHECK(delay_of("-1") == -1);
+	CHECK(delay_of("3 days") == -1);
+	CHECK(delay_of("soon") == -1);
+}
+
 static void test_code(void)
 {
 	struct answer a;
@@ -126,6 +152,7 @@ int main(void)
 {
 	test_lines();
 	test_range();
+	test_delay();
 	test_code();
 	test_retry();
 	return 0;

@@ -32,7 +32,8 @@ test_that("queries and headers of every kind are signed as the service does it",
   url <- engine_container()
   at <- paste0(url, "/b")
   headers <- c(blob,
-    "x-ms-meta-b" = "2", "x-ms-meta-a_b" = "two  words", "x-ms-meta-a1" = "", "X-Ms-Meta-Ab" = " x ",
+    "x-ms-meta-b" = "2", "x-ms-meta-a_b" = "two  words", "x-ms-meta-a1" = "",
+    "X-Ms-Meta-Ab" = " x ",
     "Content-Type" = "text/plain; charset=UTF-8", "Content-Language" = "de",
     "Content-Encoding" = "identity", "If-None-Match" = "*",
     "Content-MD5" = pool:::md5_text("hello")
@@ -170,7 +171,8 @@ test_that("what cannot be asked is refused before", {
     error_of(request("http://user:word@127.0.0.1/x", endpoint = list()))$argument, "url"
   )
   for (host in c("127.0.0.1", "localhost", "[::1]", "a.localhost")) {
-    expect_identical(pool:::check_url(paste0("http://", host, ":1/")), paste0("http://", host, ":1/"))
+    url <- paste0("http://", host, ":1/")
+    expect_identical(pool:::check_url(url), url)
   }
   for (host in c("127.0.0.1.example.com", "localhost.example.com", "128.0.0.1", "[::2]")) {
     expect_s3_class(error_of(pool:::check_url(paste0("http://", host, "/"))), "pool_input_error")
@@ -258,7 +260,9 @@ test_that("an interrupt ends a request", {
   at <- through(url, "GET|/b|1|stall")
   interrupt_after(0.5)
   time <- system.time(
-    value <- tryCatch(request(paste0(at, "/b"), timeout = 60), interrupt = function(i) "interrupted")
+    value <- tryCatch(request(paste0(at, "/b"), timeout = 60),
+      interrupt = function(i) "interrupted"
+    )
   )[["elapsed"]]
   expect_identical(value, "interrupted")
   expect_lt(time, 10)
