@@ -18,7 +18,8 @@
 #'   8 hours.
 #' @param services Letters: `b`lob, `q`ueue, `t`able, `f`ile.
 #' @param permissions Letters, like `r`ead, `w`rite, `l`ist, `c`reate, `a`dd, `d`elete,
-#'   `p`rocess messages; in any order.
+#'   `p`rocess messages; in any order. By default what reads: `"rl"`, or `"r"` where there
+#'   is nothing to list.
 #' @param resource_types Letters: `s`ervice, `c`ontainer, `o`bject.
 #' @param resource_type `"c"` for a container, `"b"` for a blob, `"bs"` for a snapshot, `"d"`
 #'   for a directory (of an account with a hierarchical namespace). By default a container,
@@ -87,11 +88,11 @@ get_service_sas <- function(account, resource, key = account$key, service = NULL
   dates <- sas_dates(start, expiry)
   check_api_version(auth_api_version, "auth_api_version")
   blob <- service == "blob"
+  kind <- if (blob) sas_kind(resource_type, resource)
   parts <- list(
-    sv = auth_api_version,
-    sr = if (blob) sas_kind(resource_type, resource),
+    sv = auth_api_version, sr = kind,
     sp = if (blob) {
-      check_letters(permissions %||% "rl", "permissions", "racwdxyltmeopi")
+      blob_permissions(permissions, kind)
     } else {
       check_letters(permissions %||% "r", "permissions", "raup")
     },
@@ -117,6 +118,12 @@ blob_sas_text <- function(parts, snapshot_time) {
   )
 }
 
+# A single blob cannot be listed.
+blob_permissions <- function(permissions, kind) {
+  check_letters(permissions %||% if (kind %in% c("c", "d")) "rl" else "r", "permissions",
+    "racwdxyltmeopi")
+}
+
 #' @rdname get_account_sas
 #' @export
 get_user_delegation_key <- function(account, token = account$token, key_start = NULL,
@@ -140,7 +147,7 @@ get_user_delegation_key <- function(account, token = account$token, key_start = 
 #' @rdname get_account_sas
 #' @export
 get_user_delegation_sas <- function(account, key, resource, start = NULL, expiry = NULL,
-                                    permissions = "rl", resource_type = NULL, ip = NULL,
+                                    permissions = NULL, resource_type = NULL, ip = NULL,
                                     protocol = NULL, snapshot_time = NULL,
                                     directory_depth = NULL,
                                     auth_api_version = endpoint_api_version(), ...) {
@@ -152,10 +159,11 @@ get_user_delegation_sas <- function(account, key, resource, start = NULL, expiry
   resource <- sas_resource(resource)
   dates <- sas_dates(start, expiry)
   check_api_version(auth_api_version, "auth_api_version")
+  kind <- sas_kind(resource_type, resource)
   parts <- list(
-    sv = auth_api_version, sr = sas_kind(resource_type, resource),
+    sv = auth_api_version, sr = kind,
     st = dates$start, se = dates$expiry,
-    sp = check_letters(permissions, "permissions", "racwdxyltmeopi"),
+    sp = blob_permissions(permissions, kind),
     sip = check_ip(ip), spr = check_protocol(protocol),
     skoid = key$SignedOid, sktid = key$SignedTid, skt = key$SignedStart,
     ske = key$SignedExpiry, sks = key$SignedService, skv = key$SignedVersion,

@@ -38,7 +38,8 @@
 #' A blob's name is data: up to 1,024 characters, and `#`, `?`, `%41`, `..`, spaces and
 #' letters of any script mean themselves. Only slashes at its beginning are dropped, as
 #' AzureStor does; `I("/x")` is a name that begins with one. A `dest` that is left out is
-#' never outside the working directory.
+#' never outside the working directory. (The service itself takes a backslash for a slash, and
+#' advises against names with a part that ends with a dot.)
 #' @section Errors: [storage_conditions]. A transfer that fails is both a
 #'   `pool_http_error` and a `pool_transfer_error`.
 #' @source <https://learn.microsoft.com/rest/api/storageservices/put-blob>,

@@ -99,7 +99,7 @@ test_that("a user delegation signs with its key, and its print hides it", {
   )
   sas <- get_user_delegation_sas("acc", key, "cont/a b",
     start = as.POSIXct("2024-01-02", tz = "UTC"), expiry = as.POSIXct("2024-01-03", tz = "UTC"))
-  text <- paste(c("rl", "2024-01-02T00:00:00Z", "2024-01-03T00:00:00Z", "/blob/acc/cont/a b", "oid",
+  text <- paste(c("r", "2024-01-02T00:00:00Z", "2024-01-03T00:00:00Z", "/blob/acc/cont/a b", "oid",
     "tid", "2024-01-02T00:00:00Z", "2024-01-03T00:00:00Z", "b", "2021-06-08", "", "", "", "", "",
     "2021-06-08", "b", "", "", "", "", "", "", ""), collapse = "\n")
   signature <- pool:::sign_text(key$Value, text)
