@@ -253,6 +253,19 @@ static CURLcode set_safety(CURL *easy, const char *ca_file)
 	return code;
 }
 
+#if LIBCURL_VERSION_NUM >= 0x075000
+/* Where a kept connection turns out to be dead, libcurl sends the request
+ * again, unasked, over a new one. Whoever sends what must not be done twice has
+ * to know. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
+static int on_send(void *of, char *remote, char *local, int port, int from)
+{
+	(void)remote, (void)local, (void)port, (void)from;
+	((struct exchange *)of)->sends++;
+	return CURL_PREREQFUNC_OK;
+}
+#endif
+
 static CURLcode set_body(struct exchange *x, CURL *easy)
 {
 	CURLcode code = CURLE_OK;
@@ -288,6 +301,10 @@ static CURLcode set_answer(struct exchange *x, CURL *easy)
 	SET(CURLOPT_WRITEDATA, x);
 	SET(CURLOPT_ERRORBUFFER, x->error);
 	SET(CURLOPT_PRIVATE, x);
+#if LIBCURL_VERSION_NUM >= 0x075000
+	SET(CURLOPT_PREREQFUNCTION, on_send);
+	SET(CURLOPT_PREREQDATA, x);
+#endif
 	return code;
 }
 
@@ -337,6 +354,7 @@ int exchange_prepare(struct exchange *x, CURL *easy,
 	if (code != CURLE_OK)
 		return code == CURLE_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
 	x->easy = easy;
+	x->sends = 0;
 	x->tries++;
 	return 0;
 }
@@ -388,6 +406,8 @@ bool exchange_again(struct exchange *x, CURLcode code, double random)
 	double after = -1;
 	x->easy = NULL;
 	x->throttled = false;
+	if (x->sends > 1)
+		x->tries += x->sends - 1;
 	if (code != CURLE_OK) {
 		again = x->local == 0 && passes(code, x->tries);
 		x->throttled = code == CURLE_OPERATION_TIMEDOUT;

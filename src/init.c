@@ -47,6 +47,7 @@ static const R_CallMethodDef entries[] = {
 	{"C_node_reply", (DL_FUNC)&C_node_reply, 3},
 	{"C_node_try", (DL_FUNC)&C_node_try, 1},
 	{"C_node_leave", (DL_FUNC)&C_node_leave, 1},
+	{"C_blob_list", (DL_FUNC)&C_blob_list, 2},
 	{"C_template_globals", (DL_FUNC)&C_template_globals, 1},
 	{"C_node_warm", (DL_FUNC)&C_node_warm, 2},
 	{"C_http_alive", (DL_FUNC)&C_http_alive, 1},

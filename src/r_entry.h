@@ -79,4 +79,7 @@ SEXP C_base64_decode(SEXP text);
 SEXP C_hmac(SEXP key, SEXP bytes);
 SEXP C_md5(SEXP bytes);
 
+/* r_blob_list.c: a page of a listing */
+SEXP C_blob_list(SEXP body, SEXP wanted);
+
 #endif

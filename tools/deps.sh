@@ -31,22 +31,20 @@ any       command gcc                  gcc
 any       command pkg-config           pkg-config
 any       header  curl/curl.h          libcurl4-openssl-dev
 any       header  openssl/evp.h        libssl-dev
+any       header  libxml/parser.h      libxml2-dev           xml2
 test      header  uv.h                 libuv1-dev            fs
 test      command ps                   procps
 test      command prlimit              util-linux
 test      command script               bsdutils
-test      header  libxml/parser.h      libxml2-dev           xml2
 test      command node                 nodejs
 test      command npm                  npm
-demo      header  libxml/parser.h      libxml2-dev           xml2
 demo      command node                 nodejs
 demo      command npm                  npm
 doc       header  uv.h                 libuv1-dev            fs
-doc       header  libxml/parser.h      libxml2-dev           xml2
 check     header  uv.h                 libuv1-dev            fs
 check     command pandoc               pandoc
 check     command qpdf                 qpdf
-lint      header  libxml/parser.h      libxml2-dev           xml2
+check     command checkbashisms        devscripts
 lint      command clang-format         clang-format
 lint      command clang-tidy           clang-tidy
 lint      command cppcheck             cppcheck

@@ -8,8 +8,8 @@ set -euo pipefail
 ranks() {
   cat <<'TABLE'
 1 buf clock cursor digest lecuyer record ring
-2 answer io retry sign spin wire tmpdir
-3 blob exchange newfile shm proc
+2 answer io retry sign spin wire tmpdir xml
+3 blob blob_list exchange newfile shm proc
 4 http link store
 5 chan item
 6 download upload worker sched
