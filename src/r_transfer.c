@@ -69,14 +69,10 @@ static size_t count_lines(SEXP headers)
 	return n;
 }
 
-/* The path in the system's encoding, from its beginning; NULL: no memory. */
-static char *whole_path(SEXP path)
+/* The path in the system's encoding, from its beginning: of R_alloc(). */
+static const char *whole_path(SEXP path)
 {
-	const void *mark = vmaxget();
-	char *copy =
-		strdup(R_ExpandFileName(Rf_translateChar(STRING_ELT(path, 0))));
-	vmaxset(mark);
-	return copy;
+	return R_ExpandFileName(Rf_translateChar(STRING_ELT(path, 0)));
 }
 
 /* 0 or -errno; allocates nothing of R's but for a while. */
@@ -84,7 +80,9 @@ static int fill_local(struct r_transfer *r, size_t i, SEXP local)
 {
 	struct item *it = &r->items[i];
 	if (TYPEOF(local) == STRSXP) {
-		r->paths[i] = whole_path(local);
+		const void *mark = vmaxget();
+		r->paths[i] = strdup(whole_path(local));
+		vmaxset(mark);
 		it->path = r->paths[i];
 		return it->path ? 0 : -ENOMEM;
 	}
