@@ -45,9 +45,9 @@ install: $(BUILD)/stamps/install
 demo: install $(BUILD)/stamps/deps-demo
 	tools/with-azurite.sh $(BUILD) Rscript tools/demo.R
 
-# make test          the test suite
+# make test          the test suite, beside storage services
 test: install $(BUILD)/stamps/deps-test
-	FILTER='$(FILTER)' Rscript tools/test.R
+	FILTER='$(FILTER)' tools/with-azurite.sh $(BUILD) Rscript tools/test.R
 
 # make ctest         the tests of the C core, under the sanitizers
 ctest: $(BUILD)/stamps/deps-package
@@ -62,7 +62,7 @@ fuzz: $(BUILD)/stamps/deps-package
 
 # make asan          the test suite with the package under the sanitizers
 asan: $(BUILD)/stamps/install-asan $(BUILD)/stamps/deps-test
-	FILTER='$(FILTER)' tools/asan.sh $(BUILD)
+	FILTER='$(FILTER)' tools/with-azurite.sh $(BUILD) tools/asan.sh $(BUILD)
 
 # make valgrind      tests/valgrind.R under valgrind; FILTER=. the test suite (hours)
 valgrind: install $(BUILD)/stamps/deps-test $(BUILD)/stamps/deps-valgrind

@@ -4,6 +4,9 @@ max_nodes <- 1000L
 
 # What was given, in a word or two.
 given <- function(x) {
+  if (holds_secret(x)) {
+    return(given_kind(x))
+  }
   text <- paste(deparse(x, nlines = 2L, width.cutoff = 60L), collapse = " ")
   if (nchar(text) > 60L) paste0(substr(text, 1L, 57L), "...") else text
 }

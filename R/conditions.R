@@ -32,6 +32,8 @@
 #' - `pool_timeout_error`: a task took longer than `.timeout` allows. Fields
 #'   `index`, `name`, `node`, `errors` and `results`.
 #'
+#' Those of the storage functions are in [storage_conditions].
+#'
 #' Warnings and messages of tasks are signalled again in the session, as the
 #' conditions they were.
 #'
@@ -57,14 +59,23 @@ pool_condition <- function(leaf, message, call = NULL, ...) {
   )
 }
 
-# The call of the exported function the user made.
+# The call of the exported function the user made. Of a storage function, only its
+# name: among what it was given may be a secret.
 user_call <- function() {
   for (k in seq_len(sys.nframe())) {
-    if (identical(topenv(environment(sys.function(k))), topenv())) {
-      return(sys.call(k))
+    f <- sys.function(k)
+    if (identical(topenv(environment(f)), topenv())) {
+      call <- sys.call(k)
+      return(if (any(with_secrets %in% names(formals(f)))) call_name(call) else call)
     }
   }
   NULL
+}
+
+with_secrets <- c("endpoint", "container", "account", "object", "queue", "key", "parts")
+
+call_name <- function(call) {
+  if (is.name(call[[1L]])) call[1L] else quote(storage_function())
 }
 
 stop_input <- function(argument, value, ...) {
@@ -91,6 +102,27 @@ stop_serialize <- function(what, parent) {
   ))
 }
 
+# The URL as far as it may be shown: a query may hold a signature.
+bare_url <- function(url) sub("[?#].*", "", url)
+
+# `why`: what is known besides status and code.
+http_error <- function(verb, url, status = NA_integer_, code = "", request_id = "",
+                       why = "") {
+  what <- c(if (!is.na(status)) status, if (nzchar(code)) code)
+  message <- paste0(verb, " ", bare_url(url), ": ", paste(what, collapse = " "))
+  if (nzchar(why)) {
+    message <- paste0(message, if (length(what) > 0L) ", ", why)
+  }
+  if (nzchar(request_id)) {
+    message <- paste0(message, " (request ", request_id, ")")
+  }
+  pool_condition("pool_http_error", message, user_call(),
+    status = status, code = code, request_id = request_id
+  )
+}
+
+stop_http <- function(...) stop(http_error(...))
+
 # Called from C: an operation failed, with errno `error` (0: no system call).
 throw_failure <- function(what, error, text) {
   why <- if (nzchar(text)) paste0(": ", text) else ""
@@ -111,6 +143,16 @@ throw_failure <- function(what, error, text) {
       leaf <- "pool_worker_error"
       "nodes die of the function or its arguments before they come to any element"
     },
+    http = {
+      leaf <- "pool_http_error"
+      paste0("the connections to a storage service cannot be used", why)
+    },
+    transfer = paste0("the transfers cannot be prepared", why),
+    key = {
+      leaf <- "pool_input_error"
+      "the key of the storage account is not in base64"
+    },
+    digest = paste0("libcrypto cannot make a digest", why),
     busy = {
       leaf <- "pool_busy_error"
       "the pool is in the middle of another call"
@@ -218,4 +260,53 @@ relay <- function(notes) {
       }
     }
   }
+}
+
+#' Errors of the storage functions
+#'
+#' They inherit from `pool_error`, as all errors of the package do (see
+#' [pool_conditions]), and from one of these. None of them shows a key, a token or a
+#' signature.
+#'
+#' - `pool_input_error`: a bad argument, found before anything is sent. Field
+#'   `argument`; `value` where it can be no secret.
+#' - `pool_http_error`: the service's answer is an error, or there was none. Fields
+#'   `status` (of HTTP, an integer; `NA` where there was no answer), `code` (the
+#'   service's, like `"BlobNotFound"`, or `""`) and `request_id`. The message has the
+#'   URL without its query.
+#' - `pool_transfer_error`: files were not transferred. Fields `files` (the table that
+#'   the function returns otherwise: one row for each file) and `errors` (a list of
+#'   `pool_http_error`, one for each row with an error).
+#' - `pool_answer_error`: an answer that no storage service gives.
+#'
+#' @name storage_conditions
+#' @examples
+#' e <- tryCatch(
+#'   storage_container("https://mystorage.blob.core.windows.net/No_Name"),
+#'   pool_input_error = identity
+#' )
+#' conditionMessage(e)
+NULL
+
+stop_answer <- function(...) {
+  stop(pool_condition("pool_answer_error",
+    paste0("the storage service answered with ", ...), user_call()
+  ))
+}
+
+# files: the table of a transfer; errors: a list of conditions, one for each row
+# with an error.
+stop_transfer <- function(files, errors) {
+  failed <- which(!is.na(files$error))
+  shown <- utils::head(failed, 5L)
+  text <- sprintf("%s: %s", files$src[shown], files$error[shown])
+  more <- length(failed) - length(shown)
+  stop(pool_condition("pool_transfer_error",
+    paste0(
+      length(failed), " of ", nrow(files), " files were not transferred\n",
+      paste0("  ", text, collapse = "\n"),
+      if (more) paste0("\n  and ", more, " more: see $files")
+    ), user_call(),
+    files = files, errors = errors
+  ))
 }

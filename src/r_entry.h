@@ -62,4 +62,24 @@ SEXP C_claim_lapply(SEXP env, SEXP claim);
 SEXP C_claim_map(SEXP fun, SEXP columns, SEXP more, SEXP claim, SEXP quote);
 SEXP C_claim_skip(SEXP claim);
 
+/* r_http.c: requests */
+SEXP C_http_alive(SEXP handle);
+SEXP C_http_open(SEXP ca_file, SEXP agent);
+SEXP C_http_request(SEXP handle, SEXP account, SEXP request);
+
+/* r_transfer.c: many transfers */
+SEXP C_transfer_start(SEXP http, SEXP account, SEXP columns, SEXP options);
+SEXP C_transfer_step(SEXP handle, SEXP ms);
+SEXP C_transfer_result(SEXP handle);
+SEXP C_transfer_finish(SEXP handle);
+
+/* r_sign.c: digests */
+SEXP C_base64_encode(SEXP bytes);
+SEXP C_base64_decode(SEXP text);
+SEXP C_hmac(SEXP key, SEXP bytes);
+SEXP C_md5(SEXP bytes);
+
+/* r_blob_list.c: a page of a listing */
+SEXP C_blob_list(SEXP body, SEXP wanted);
+
 #endif

@@ -14,6 +14,8 @@ mkdir -p "$out"
 # shellcheck disable=SC2054 # the commas are the compiler's
 flags=(-std=c11 -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer -Wall -Wextra
   -iquote src -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+# shellcheck source=tools/libraries.sh
+. tools/libraries.sh
 limit=120 # seconds for one test
 
 shopt -s nullglob
@@ -34,13 +36,13 @@ fi
 mkdir "$out/src"
 printf '%s\n' "${core[@]%.c}" |
   xargs -P "$(getconf _NPROCESSORS_ONLN)" -I{} \
-    gcc "${flags[@]}" -c {}.c -o "$out/{}.o"
+    gcc "${flags[@]}" "${library_flags[@]}" -c {}.c -o "$out/{}.o"
 
 failed=0
 for test in "${tests[@]}"; do
   name=$(basename "$test" .c)
   status=0
-  gcc "${flags[@]}" "$test" "$out"/src/*.o -o "$out/$name" \
+  gcc "${flags[@]}" "$test" "$out"/src/*.o -o "$out/$name" "${libraries[@]}" \
     >"$out/$name.log" 2>&1 || status=$?
   if ((status == 0)); then
     timeout -k 5 "$limit" "$out/$name" </dev/null \

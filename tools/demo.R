@@ -1,6 +1,6 @@
-# Uploads some hundred real files to a blob service and downloads them again
-# through the pool, with AzureStor as it is on CRAN; then the same on a cluster
-# of package parallel. Ends with status 1 if a file comes back changed.
+# Uploads some hundred real files to a blob service and downloads them again: on the
+# nodes of the pool, on a cluster of package parallel, and all at once in this session.
+# Ends with status 1 if a file comes back changed.
 #
 #   tools/with-azurite.sh BUILD_DIRECTORY Rscript tools/demo.R
 
@@ -21,9 +21,6 @@ real_files <- function(n) {
     full
   })
   found <- unlist(found)
-  # AzureStor does not escape what a URL cannot hold.
-  plain <- grepl("^[A-Za-z0-9._/-]+$", names(found))
-  found <- found[plain & file.size(found) > 0]
   stopifnot("too few files in this R installation" = length(found) > 100L)
   utils::head(found, n)
 }
@@ -35,7 +32,7 @@ dest_files <- names(files)
 # ---- The service -------------------------------------------------------------
 
 # The emulator's account and key are the same everywhere and documented.
-endpoint <- AzureStor::storage_endpoint(
+endpoint <- storage_endpoint(
   sprintf(
     "http://devstoreaccount1.blob.localhost:%s",
     Sys.getenv("AZURITE_PORT")
@@ -50,14 +47,8 @@ endpoint <- AzureStor::storage_endpoint(
 
 clock <- function(expr) system.time(expr)[["elapsed"]]
 
-# Where the downloads go, its folders made.
-landing <- function(name) {
-  local <- file.path(tempdir(), name, dest_files)
-  for (dir in unique(dirname(local))) {
-    dir.create(dir, recursive = TRUE, showWarnings = FALSE)
-  }
-  local
-}
+# Where the downloads go: the client makes the folders.
+landing <- function(name) file.path(tempdir(), name, dest_files)
 
 # How many of the files did not come back as they went.
 changed <- function(local) {
@@ -71,32 +62,23 @@ cat(sprintf(
 ))
 
 # The service is slow while its code is new to it: that is nobody's time.
-cont <- AzureStor::create_storage_container(endpoint, "warm-up")
-local_files <- landing("warm-up")
-for (i in seq_along(src_files)) {
-  AzureStor::storage_upload(cont, src_files[i], dest_files[i])
-  AzureStor::storage_download(cont, dest_files[i], local_files[i])
-}
+cont <- create_storage_container(endpoint, "warm-up")
+storage_multiupload(cont, src_files, dest_files)
+storage_multidownload(cont, dest_files, landing("warm-up"))
 
 # ---- Through the pool --------------------------------------------------------
 
-cont <- AzureStor::create_storage_container(endpoint, "pool")
+cont <- create_storage_container(endpoint, "pool")
 local_files <- landing("pool")
 
 pool_times <- c(
   start = clock(init_pool()),
   upload = clock({
     pool_export("cont")
-    pool_map(
-      function(src, dest) AzureStor::storage_upload(cont, src, dest),
-      src_files, dest_files
-    )
+    pool_map(function(src, dest) storage_upload(cont, src, dest), src_files, dest_files)
   }),
   download = clock(
-    pool_map(
-      function(src, dest) AzureStor::storage_download(cont, src, dest),
-      dest_files, local_files
-    )
+    pool_map(function(src, dest) storage_download(cont, src, dest), dest_files, local_files)
   )
 )
 stopifnot(pool_size() == nodes)
@@ -105,7 +87,7 @@ suppressMessages(delete_pool())
 
 # ---- On a cluster of package parallel ----------------------------------------
 
-cont <- AzureStor::create_storage_container(endpoint, "parallel")
+cont <- create_storage_container(endpoint, "parallel")
 local_files <- landing("parallel")
 
 parallel_times <- c(
@@ -113,13 +95,13 @@ parallel_times <- c(
   upload = clock({
     parallel::clusterExport(cl, "cont")
     parallel::clusterMap(
-      cl, function(src, dest) AzureStor::storage_upload(cont, src, dest),
+      cl, function(src, dest) pool::storage_upload(cont, src, dest),
       src_files, dest_files
     )
   }),
   download = clock(
     parallel::clusterMap(
-      cl, function(src, dest) AzureStor::storage_download(cont, src, dest),
+      cl, function(src, dest) pool::storage_download(cont, src, dest),
       dest_files, local_files
     )
   )
@@ -127,26 +109,39 @@ parallel_times <- c(
 parallel::stopCluster(cl)
 parallel_changed <- changed(local_files)
 
+# ---- All at once, in this session --------------------------------------------
+
+cont <- create_storage_container(endpoint, "session")
+local_files <- landing("session")
+
+session_times <- c(
+  start = 0,
+  upload = clock(storage_multiupload(cont, src_files, dest_files)),
+  download = clock(storage_multidownload(cont, dest_files, local_files))
+)
+session_changed <- changed(local_files)
+
 # ---- What came out -----------------------------------------------------------
 
-row <- function(label, p, q, more = "") {
-  cat(sprintf("%-22s %8.2f s %16.2f s%s\n", label, p, q, more))
+row <- function(label, ...) {
+  cat(sprintf("%-22s %s\n", label, paste(sprintf("%17s", c(...)), collapse = "")))
 }
-cat(sprintf("\n%-22s %10s %18s\n", "", "pool", "parallel (PSOCK)"))
+seconds <- function(step) {
+  sprintf("%.2f s", c(pool_times[[step]], parallel_times[[step]], session_times[[step]]))
+}
+differ <- function(n) if (n) "DIFFER" else "equal"
+
+cat("\n")
+row("", "pool", "parallel (PSOCK)", "at once")
 labels <- c(
   start = sprintf("start %d nodes", nodes),
   upload = sprintf("upload %d files", length(src_files)),
   download = "download them again"
 )
 for (step in names(labels)) {
-  row(labels[[step]], pool_times[[step]], parallel_times[[step]])
+  row(labels[[step]], seconds(step))
 }
-row("together", sum(pool_times), sum(parallel_times), sprintf(
-  "  (%.1f times as long)", sum(parallel_times) / sum(pool_times)
-))
-cat(sprintf(
-  "%-22s %10s %18s\n", "checksums",
-  if (pool_changed) "DIFFER" else "equal",
-  if (parallel_changed) "DIFFER" else "equal"
-))
-quit(status = if (pool_changed || parallel_changed) 1L else 0L)
+row("together", sprintf("%.2f s", c(sum(pool_times), sum(parallel_times), sum(session_times))))
+all_changed <- c(pool_changed, parallel_changed, session_changed)
+row("checksums", vapply(all_changed, differ, ""))
+quit(status = if (any(all_changed > 0)) 1L else 0L)

@@ -9,8 +9,8 @@
 
 needs <- list(
   package = character(), # only what DESCRIPTION imports
-  test = c("testthat", "R6", "callr", "withr", "httr", "jsonlite"),
-  demo = "AzureStor",
+  test = c("testthat", "R6", "callr", "withr", "httr", "AzureStor"),
+  demo = character(), # but for Azurite
   doc = "roxygen2",
   check = c("knitr", "rmarkdown"),
   lint = "lintr",

@@ -29,23 +29,22 @@ any       command Rscript              r-base-core
 any       header  R.h                  r-base-dev
 any       command gcc                  gcc
 any       command pkg-config           pkg-config
-test      header  curl/curl.h          libcurl4-openssl-dev  curl
-test      header  openssl/ssl.h        libssl-dev            openssl
+any       header  curl/curl.h          libcurl4-openssl-dev
+any       header  openssl/evp.h        libssl-dev
+any       header  libxml/parser.h      libxml2-dev           xml2
 test      header  uv.h                 libuv1-dev            fs
 test      command ps                   procps
 test      command prlimit              util-linux
 test      command script               bsdutils
-demo      header  curl/curl.h          libcurl4-openssl-dev  curl
-demo      header  openssl/ssl.h        libssl-dev            openssl
-demo      header  libxml/parser.h      libxml2-dev           xml2
+test      command node                 nodejs
+test      command npm                  npm
 demo      command node                 nodejs
 demo      command npm                  npm
 doc       header  uv.h                 libuv1-dev            fs
-doc       header  libxml/parser.h      libxml2-dev           xml2
 check     header  uv.h                 libuv1-dev            fs
 check     command pandoc               pandoc
 check     command qpdf                 qpdf
-lint      header  libxml/parser.h      libxml2-dev           xml2
+check     command checkbashisms        devscripts
 lint      command clang-format         clang-format
 lint      command clang-tidy           clang-tidy
 lint      command cppcheck             cppcheck
@@ -114,7 +113,8 @@ fi
 # shellcheck disable=SC2086 # the needs are words
 R_LIBS=$PWD/$lib Rscript --no-save --no-restore tools/deps.R "$lib" $needs
 
-if [[ $needs == *" demo "* && ! -x $build/azurite/node_modules/.bin/azurite-blob ]]; then
+if [[ $needs == *" demo "* || $needs == *" test "* ]] &&
+  [[ ! -x $build/azurite/node_modules/.bin/azurite-blob ]]; then
   printf 'Installing %s into %s/azurite\n' "$azurite" "$build"
   mkdir -p "$build/azurite"
   npm install --prefix "$build/azurite" --no-audit --no-fund --ignore-scripts \

@@ -20,6 +20,9 @@ flags=(-std=c11 -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer -Wall -Wextra
   -Wconversion -Werror -iquote src -fsanitize=address,undefined
   -fno-sanitize-recover=undefined)
 
+# shellcheck source=tools/libraries.sh
+. tools/libraries.sh
+
 # What tests/fuzz/world.c makes up, so that no process, no descriptor and no
 # moment is a real one.
 made_up=(malloc calloc realloc free
@@ -40,9 +43,9 @@ done
 # Named without .c, so that one word serves for the source and the object.
 printf '%s\n' "${sources[@]%.c}" |
   xargs -P "$(getconf _NPROCESSORS_ONLN)" -I{} \
-    gcc "${flags[@]}" -c {}.c -o "$out/{}.o"
+    gcc "${flags[@]}" "${library_flags[@]}" -c {}.c -o "$out/{}.o"
 gcc "${flags[@]}" "${made_up[@]/#/-Wl,--wrap=}" \
-  "$out"/tests/fuzz/*.o "$out"/src/*.o -o "$out/fuzz"
+  "$out"/tests/fuzz/*.o "$out"/src/*.o -o "$out/fuzz" "${libraries[@]}"
 
 exec "$out/fuzz" run "${INPUTS:-10000000}" "${SEED:-$(date +%s)}" "$out" \
   ${TARGET:+"$TARGET"}

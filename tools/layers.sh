@@ -7,13 +7,13 @@ set -euo pipefail
 # The one table of ranks: a module is src/NAME.c with src/NAME.h.
 ranks() {
   cat <<'TABLE'
-1 buf clock cursor lecuyer ring
-2 io record spin wire tmpdir
-3 blob shm proc
-4 link store
-5 chan
-6 worker sched
-7 template pool
+1 buf clock cursor digest lecuyer ring
+2 answer io record retry sign spin wire tmpdir xml
+3 blob blob_list exchange newfile shm proc
+4 http link store
+5 chan item
+6 download upload worker sched
+7 template transfer pool
 8 load
 TABLE
 }

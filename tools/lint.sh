@@ -18,11 +18,13 @@ for file in src/*.c; do
   *) core+=("$file") ;;
   esac
 done
-shell=(tools/*.sh .ci/run)
+shell=(tools/*.sh .ci/run configure cleanup)
+# shellcheck source=tools/libraries.sh
+. tools/libraries.sh
 
 # The core is compiled without R's headers in reach; they count as the system's
 # in the glue, where their own warnings do not interest.
-posix=(-std=c11 -D_GNU_SOURCE)
+posix=(-std=c11 -D_GNU_SOURCE "${library_flags[@]}")
 r_flags=(-DR_NO_REMAP -DSTRICT_R_HEADERS)
 for flag in $(R CMD config --cppflags); do
   case $flag in

@@ -397,4 +397,4 @@ static void make(struct input *in, struct rng *r)
 	(void)frames_add(in, r, (enum speaker)rng_below(r, SPEAKERS));
 }
 
-const struct target target_chan = {"chan", 60, make, run};
+const struct target target_chan = {"chan", 50, make, run};

@@ -1,0 +1,159 @@
+# One request to a storage service, signed, and tried again where that may help.
+
+# What a request is sent as where the endpoint does not say.
+default_api_version <- "2023-11-03"
+
+# The engine of this process: its connections are kept alive between requests. In
+# a fork, and with another file of certificates, it is a new one.
+http_handle <- function() {
+  ca_file <- getOption("pool.ca_file")
+  if (!is.null(ca_file)) {
+    ca_file <- path.expand(check_strings(ca_file, "options(pool.ca_file)", 1L))
+  }
+  if (!.Call(C_http_alive, the$http) || !identical(ca_file, the$http_ca_file)) {
+    the$http <- .Call(C_http_open, ca_file, http_agent())
+    the$http_ca_file <- ca_file
+  }
+  the$http
+}
+
+http_agent <- function() {
+  paste0("pool/", getNamespaceVersion("pool"), " (R ", getRversion(), ")")
+}
+
+# Seconds without a byte, after which a try is given up.
+http_timeout <- function(timeout = getOption("pool.http_timeout")) {
+  if (is.null(timeout)) 30 else check_number(timeout, "options(pool.http_timeout)", 0)
+}
+
+http_retries <- function() {
+  retries <- getOption("pool.http_retries", 10L)
+  check_number(retries, "options(pool.http_retries)", 0)
+  as.integer(min(retries, 1e6))
+}
+
+# endpoint: a list with `key`, `token`, `sas`, `api_version`, each of which may be
+# absent. url: whole and escaped, without the endpoint's signature. headers: a
+# named character vector. timeout: seconds without a byte that end a try. Any
+# status is a value; that there is no answer at all is an error.
+http_request <- function(endpoint, verb, url, headers = character(), body = raw(),
+                         timeout = getOption("pool.http_timeout"), retry = TRUE) {
+  check_url(url)
+  answer <- .Call(C_http_request, http_handle(), http_account(endpoint, url), list(
+    verb, url, header_lines(headers), body, http_timeout(timeout),
+    if (retry) http_retries() else 0L
+  ))
+  if (is.na(answer$status)) {
+    stop_http(verb, url, why = answer$error)
+  }
+  answer[c("status", "headers", "body", "attempts")]
+}
+
+# In the order of struct sign_account.
+http_account <- function(endpoint, url) {
+  version <- endpoint$api_version
+  list(
+    name = account_name(endpoint, url),
+    key = endpoint$key,
+    token = bearer_token(endpoint$token),
+    sas = if (!is.null(endpoint$sas)) sub("^[?&]", "", endpoint$sas),
+    version = if (is.null(version)) default_api_version else as.character(version)
+  )
+}
+
+# A string, or a token of package AzureAuth, which is refreshed when it is due.
+bearer_token <- function(token) {
+  if (is.environment(token)) {
+    if (is.function(token$validate) && !token$validate()) {
+      token$refresh()
+    }
+    token <- token$credentials$access_token
+  }
+  token
+}
+
+# The account's name is the first part of the host, or of the path where the host
+# is shared: where the endpoint's own URL has a path, or the host is an address.
+account_name <- function(endpoint, url) {
+  parts <- url_parts(if (is.null(endpoint$url)) url else endpoint$url)
+  path <- strsplit(parts$path, "/", fixed = TRUE)[[1L]]
+  path <- path[nzchar(path)]
+  shared <- grepl("^[0-9.]+$|^\\[|^[^.]+$", parts$host) || !is.null(endpoint$url)
+  name <- if (shared && length(path) > 0L) {
+    path[1L]
+  } else {
+    sub("[.].*", "", parts$host)
+  }
+  sub("-secondary$", "", name)
+}
+
+# Of an URL: scheme, host (in lower case, without the port), port ("" where there
+# is none) and path.
+url_parts <- function(url) {
+  pattern <- "^([A-Za-z][A-Za-z0-9+.-]*)://(\\[[^]/?#]*\\]|[^:/?#@]+)(:([0-9]+))?([^?#]*).*$"
+  if (!grepl(pattern, url)) {
+    return(NULL)
+  }
+  part <- function(i) sub(pattern, paste0("\\", i), url)
+  list(scheme = tolower(part(1L)), host = tolower(part(2L)), port = part(4L), path = part(5L))
+}
+
+# Without TLS what is sent can be read on the way: only to this machine, unless
+# it is asked for.
+check_url <- function(url) {
+  check_strings(url, "url", 1L)
+  parts <- url_parts(url)
+  if (is.null(parts) || !parts$scheme %in% c("http", "https")) {
+    stop_input("url", bare_url(url), "'url' must begin with https:// and a host, not ",
+      given(bare_url(url))
+    )
+  }
+  if (parts$scheme == "http" && !is_loopback(parts$host) &&
+    !isTRUE(getOption("pool.allow_http"))) {
+    stop_input("url", bare_url(url), "'url' must be https:// where it is not of this machine, ",
+      "or options(pool.allow_http = TRUE) be set, not ", given(bare_url(url))
+    )
+  }
+  url
+}
+
+is_loopback <- function(host) {
+  host %in% c("localhost", "[::1]") || grepl("[.]localhost$", host) ||
+    grepl("^127([.][0-9]{1,3}){3}$", host)
+}
+
+# "Name: value"; a line feed in one would begin another header.
+header_lines <- function(headers) {
+  if (length(headers) == 0L) {
+    return(character())
+  }
+  names <- names(headers)
+  bad <- if (is.null(names)) TRUE else !grepl("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", names)
+  bad <- bad | grepl("[\r\n]", headers, useBytes = TRUE)
+  if (any(bad)) {
+    stop_input("headers", names[bad],
+      "'headers' must be named strings without line feeds, not ", given(names[bad])
+    )
+  }
+  enc2utf8(paste0(names, ": ", headers))
+}
+
+# ---- Digests -----------------------------------------------------------------
+
+base64_encode <- function(bytes) .Call(C_base64_encode, as_bytes(bytes))
+
+# NULL where it is not base64.
+base64_decode <- function(text) .Call(C_base64_decode, text)
+
+# The signature of a text with a key, both as an account has them: base64.
+sign_text <- function(key, text) {
+  bytes <- base64_decode(key)
+  if (is.null(bytes)) {
+    throw_failure("key", 0L, "")
+  }
+  base64_encode(.Call(C_hmac, bytes, as_bytes(text)))
+}
+
+md5_text <- function(bytes) .Call(C_md5, as_bytes(bytes))
+
+as_bytes <- function(x) if (is.raw(x)) x else charToRaw(enc2utf8(x))

@@ -1,0 +1,209 @@
+# One blob, up or down.
+
+#' Uploads and downloads one blob
+#'
+#' `storage_upload()` and `upload_blob()` are the same, and so are `storage_download()`
+#' and `download_blob()`. Large blobs go as blocks, several at a time, each tried again
+#' by itself. A blob is replaced when the last of its blocks is there, and a file when
+#' all of it is there, checked: what fails leaves behind what was there before. For
+#' many files, see [storage_multiupload()].
+#'
+#' @param container A [storage_container()].
+#' @param src What to upload: the path of a file, a raw vector, or a connection, of which
+#'   the rest is read (of a text connection, its lines, as UTF-8 with `"\n"` between
+#'   them); one that is not open is opened. What to download: a blob's name.
+#' @param dest The blob's name; for a file, by default the file's. Where to download to:
+#'   a file's path (directories are made), a connection that can be written to (a raw
+#'   connection is then at its start again), or `NULL`: the value is the content.
+#' @param type `"BlockBlob"`, or `"AppendBlob"`, which can be added to later.
+#' @param blocksize Bytes in one block; blobs of at most so many go in one request.
+#' @param lease The lease on the blob, a string, where there is one.
+#' @param put_md5 Whether the MD5 digest of the content is stored with the blob.
+#' @param append For `type = "AppendBlob"`: whether what is uploaded is added to the blob,
+#'   which has to be there, instead of replacing it.
+#' @param use_azcopy There is no azcopy here: only `FALSE`.
+#' @param metadata A named list of strings to store with the blob.
+#' @param content_type The blob's type, like `"text/csv"`; by default that of the file
+#'   name's ending.
+#' @param overwrite Whether a file that exists is replaced.
+#' @param check_md5 Whether the content is checked against the MD5 digest that is stored
+#'   with the blob; where there is none, that is a warning.
+#' @param snapshot,version A snapshot or version of the blob to download, see
+#'   [create_blob_snapshot()].
+#' @param progress Whether to show progress.
+#' @param ... Arguments of `upload_blob()` and `download_blob()`.
+#' @return `upload_blob()`: `NULL`, invisibly. `download_blob()`: with `dest = NULL` a raw
+#'   vector, otherwise `NULL`, invisibly.
+#' @section Names:
+#' A blob's name is data: up to 1,024 characters, and `#`, `?`, `%41`, `..`, spaces and
+#' letters of any script mean themselves. Only slashes at its beginning are dropped, as
+#' AzureStor does; `I("/x")` is a name that begins with one. A `dest` that is left out is
+#' never outside the working directory. (The service itself takes a backslash for a slash, and
+#' advises against names with a part that ends with a dot.)
+#' @section Errors: [storage_conditions]. A transfer that fails is both a
+#'   `pool_http_error` and a `pool_transfer_error`.
+#' @source <https://learn.microsoft.com/rest/api/storageservices/put-blob>,
+#'   <https://learn.microsoft.com/rest/api/storageservices/put-block>,
+#'   <https://learn.microsoft.com/rest/api/storageservices/append-block>,
+#'   <https://learn.microsoft.com/rest/api/storageservices/get-blob>
+#' @examples
+#' \dontrun{
+#' cont <- storage_container(storage_endpoint("UseDevelopmentStorage=true"), "docs")
+#' storage_upload(cont, "report.csv")
+#' storage_upload(cont, serialize(mtcars, NULL), "mtcars", metadata = list(rows = 32))
+#' unserialize(storage_download(cont, "mtcars", NULL))
+#' }
+#' @export
+upload_blob <- function(container, src, dest = basename(src),
+                        type = c("BlockBlob", "AppendBlob"),
+                        blocksize = if (type == "BlockBlob") 2^24 else 2^22,
+                        lease = NULL, put_md5 = FALSE, append = FALSE,
+                        use_azcopy = FALSE, metadata = NULL, content_type = NULL,
+                        progress = show_progress()) {
+  check_container(container)
+  type <- check_choice(type, "type", c("BlockBlob", "AppendBlob"))
+  if (missing(dest)) {
+    dest <- default_blob(src)
+  }
+  dest <- check_blob(dest, "dest")
+  options <- upload_options(type, blocksize, lease, put_md5, append, use_azcopy,
+    metadata, content_type)
+  check_flag(progress, "progress")
+  src <- upload_source(src)
+  if (append && type == "AppendBlob") {
+    return(append_blob(container, src, dest, options))
+  }
+  transfers <- upload_rows(container, list(src), dest, options)
+  one_transfer(transfers, container, src, dest, progress)
+  invisible(NULL)
+}
+
+#' @rdname upload_blob
+#' @export
+storage_upload <- function(container, src, dest = basename(src), ...) {
+  if (missing(dest)) {
+    upload_blob(container, src, ...)
+  } else {
+    upload_blob(container, src, dest, ...)
+  }
+}
+
+#' @rdname upload_blob
+#' @export
+download_blob <- function(container, src, dest = basename(src), blocksize = 2^24,
+                          overwrite = FALSE, lease = NULL, check_md5 = FALSE,
+                          use_azcopy = FALSE, snapshot = NULL, version = NULL,
+                          progress = show_progress()) {
+  check_container(container)
+  src <- check_blob(src, "src")
+  dest <- if (missing(dest)) default_file(src) else check_destination(dest)
+  options <- download_options(blocksize, overwrite, lease, check_md5, use_azcopy,
+    snapshot, version)
+  check_flag(progress, "progress")
+  to_file <- is.character(dest)
+  if (to_file && file.exists(dest) && !overwrite) {
+    stop_input("dest", dest, "'dest' exists already, and 'overwrite' is FALSE: ",
+      given(dest))
+  }
+  if (to_file) {
+    make_directories(dest)
+  }
+  transfers <- download_rows(container, src, if (to_file) dest, options)
+  done <- one_transfer(transfers, container, src, if (to_file) dest else "memory", progress)
+  if (options$md5) {
+    warn_md5(container, src, options$query)
+  }
+  if (is.null(dest)) {
+    return(done$value[[1L]])
+  }
+  if (!to_file) {
+    writeBin(done$value[[1L]], dest)
+    if (inherits(dest, "rawConnection")) {
+      seek(dest, 0)
+    }
+  }
+  invisible(NULL)
+}
+
+#' @rdname upload_blob
+#' @export
+storage_download <- function(container, src, dest = basename(src), ..., overwrite = FALSE) {
+  if (missing(dest)) {
+    download_blob(container, src, ..., overwrite = overwrite)
+  } else {
+    download_blob(container, src, dest, ..., overwrite = overwrite)
+  }
+}
+
+#' Uploads to and downloads from the URL of a blob
+#'
+#' As [storage_upload()] and [storage_download()], with one URL instead of container and
+#' name.
+#'
+#' @param src,dest The URL of a blob, `https://ACCOUNT.blob.core.windows.net/CONTAINER/NAME`,
+#'   escaped as URLs are; and what is uploaded to it, or where it is downloaded to. A
+#'   shared access signature in the URL is used.
+#' @param key,token,sas Credentials, see [storage_endpoint()].
+#' @param ... Arguments of [upload_blob()] and [download_blob()], and `api_version`.
+#' @param overwrite Whether a file that exists is replaced.
+#' @return As for [upload_blob()] and [download_blob()].
+#' @section Errors: [storage_conditions].
+#' @examples
+#' \dontrun{
+#' url <- "https://mystorage.blob.core.windows.net/docs/report.csv"
+#' upload_to_url("report.csv", url, key = key)
+#' download_from_url(url, "again.csv", key = key)
+#' }
+#' @export
+download_from_url <- function(src, dest, key = NULL, token = NULL, sas = NULL, ...,
+                              overwrite = FALSE) {
+  at <- blob_of_url(src, "src", key, token, sas, ...)
+  if (missing(dest)) {
+    dest <- default_file(at$blob)
+  }
+  pass_on(storage_download, at$container, I(at$blob), dest, ..., overwrite = overwrite)
+}
+
+#' @rdname download_from_url
+#' @export
+upload_to_url <- function(src, dest, key = NULL, token = NULL, sas = NULL, ...) {
+  at <- blob_of_url(dest, "dest", key, token, sas, ...)
+  pass_on(storage_upload, at$container, src, I(at$blob), ...)
+}
+
+pass_on <- function(f, ..., api_version) f(...)
+
+blob_of_url <- function(url, argument, key, token, sas, ...,
+                        api_version = endpoint_api_version()) {
+  parts <- parse_storage_url(url, argument)
+  if (!nzchar(parts$blob)) {
+    stop_input(argument, NULL, "'", argument, "' must be the URL of a blob")
+  }
+  endpoint <- new_endpoint(parts$endpoint, key, token,
+    sas %||% if (nzchar(parts$query)) parts$query, api_version, NULL)
+  check_container_name(parts$container, argument)
+  list(container = new_container(parts$container, endpoint), blob = parts$blob)
+}
+
+# The row of one transfer; a failure is an error.
+one_transfer <- function(transfers, container, src, dest, progress) {
+  done <- run_rows(container, transfers, 10, progress)
+  if (!is.na(done$error)) {
+    shown <- function(x) if (is.character(x)) x else "memory"
+    files <- transfer_table(shown(src), dest, done)
+    e <- row_error(done, 1L)
+    e$files <- files
+    class(e) <- c("pool_http_error", "pool_transfer_error", "pool_error", "error", "condition")
+    stop(e)
+  }
+  done
+}
+
+warn_md5 <- function(container, blob, query) {
+  url <- blob_url(container, blob, query)
+  res <- request_ok(container$endpoint, "HEAD", url)
+  if (is.na(res$headers["content-md5"])) {
+    warning("there is no MD5 digest with the blob: its content was not checked",
+      call. = FALSE)
+  }
+}
