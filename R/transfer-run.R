@@ -53,13 +53,20 @@ transfer_columns <- function(transfers, n) {
   list(
     transfers$verb == "upload",
     enc2utf8(transfers$url),
-    transfers$local,
+    local_columns(transfers$local),
     lapply(transfers$headers, header_lines),
     transfers$blobtype == "AppendBlob",
     rep_len(sizes, n),
     rep_len(as.logical(transfers$md5), n),
     rep_len(as.logical(transfers$overwrite), n)
   )
+}
+
+# Paths as the system takes them.
+local_columns <- function(local) {
+  paths <- vapply(local, is.character, NA)
+  local[paths] <- as.list(path.expand(enc2native(as.character(local[paths]))))
+  local
 }
 
 # Bytes of all transfers, as far as they are known before they begin.

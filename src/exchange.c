@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "head.h"
 #include "retry.h"
 
 enum {
@@ -143,69 +144,6 @@ static int on_seek(void *of, curl_off_t offset, int origin)
 
 /* ---- A try --------------------------------------------------------------- */
 
-static int add_line(struct exchange *x, const char *line)
-{
-	struct curl_slist *longer = curl_slist_append(x->lines, line);
-	if (!longer)
-		return -ENOMEM;
-	x->lines = longer;
-	return 0;
-}
-
-/* In libcurl's words "Name:" would take a header away, "Name;" sends it empty.
- */
-static int add_header(struct exchange *x, const char *line)
-{
-	const char *colon = strchr(line, ':');
-	if (!colon || strpbrk(line, "\r\n"))
-		return -EINVAL;
-	if (colon[1 + strspn(colon + 1, " \t")] != '\0')
-		return add_line(x, line);
-	char *empty = strdup(line);
-	if (!empty)
-		return -ENOMEM;
-	empty[colon - line] = ';';
-	empty[colon - line + 1] = '\0';
-	int rc = add_line(x, empty);
-	free(empty);
-	return rc;
-}
-
-/* The headers asked for, and those of the moment; `signed_by` gets the last. */
-static int add_headers(struct exchange *x, time_t skew, struct buf *signed_by)
-{
-	const struct sign_account *a = x->account;
-	char date[SIGN_DATE + 16] = "x-ms-date: ";
-	char version[64];
-	sign_date(time(NULL) + skew, date + strlen(date));
-	(void)snprintf(version, sizeof(version), "x-ms-version: %s",
-		       a->version ? a->version : "");
-	const char **all = malloc((x->n_headers + 2) * sizeof(char *));
-	if (!all)
-		return -ENOMEM;
-	struct sign_what what = {x->verb, x->url, all, 0, x->body.length};
-	for (; what.n < x->n_headers; what.n++)
-		all[what.n] = x->headers[what.n];
-	if (!sign_header(&what, "x-ms-date"))
-		all[what.n++] = date;
-	if (a->version && !sign_header(&what, "x-ms-version"))
-		all[what.n++] = version;
-	int rc = 0;
-	for (size_t i = 0; i < what.n && rc == 0; i++)
-		rc = add_header(x, all[i]);
-	bool typed = sign_header(&what, "Content-Type") != NULL;
-	if (rc == 0)
-		rc = sign_request(a, &what, signed_by);
-	free((void *)all);
-	if (rc == 0 && signed_by->len > 0)
-		rc = add_line(x, (const char *)signed_by->bytes);
-	if (rc == 0)
-		rc = add_line(x, "Expect:");
-	/* Where the caller gives none, there is none: it would not be signed.
-	 */
-	return rc == 0 && !typed ? add_line(x, "Content-Type:") : rc;
-}
-
 /* libcurl's option setter, its codes gathered: any but CURLE_OK stays. */
 #define SET(option, value)                                                     \
 	(code = code == CURLE_OK ? curl_easy_setopt(easy, option, value) : code)
@@ -333,10 +271,9 @@ int exchange_prepare(struct exchange *x, CURL *easy,
 	x->error[0] = '\0';
 	curl_slist_free_all(x->lines);
 	x->lines = NULL;
-	struct buf signed_by;
-	buf_init(&signed_by, (size_t)1 << 20);
-	int rc = add_headers(x, s->skew, &signed_by);
-	buf_release(&signed_by);
+	const struct sign_what what = {x->verb, x->url, x->headers,
+				       x->n_headers, x->body.length};
+	int rc = head_make(x->account, &what, time(NULL) + s->skew, &x->lines);
 	if (rc < 0)
 		return rc;
 	curl_easy_reset(easy);

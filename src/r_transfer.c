@@ -19,7 +19,6 @@ struct r_transfer {
 	pid_t owner;
 	struct transfer t;
 	struct item *items;
-	char **paths;
 	size_t n;
 	const char **lines; /* of all items */
 };
@@ -45,9 +44,6 @@ static void release(SEXP handle)
 		return;
 	if (r->t.run.http)
 		transfer_release(&r->t);
-	for (size_t i = 0; i < r->n && r->paths; i++)
-		free(r->paths[i]);
-	free((void *)r->paths);
 	free((void *)r->lines);
 	free(r->items);
 	free(r);
@@ -69,31 +65,17 @@ static size_t count_lines(SEXP headers)
 	return n;
 }
 
-/* The path in the system's encoding, from its beginning: of R_alloc(). */
-static const char *whole_path(SEXP path)
+static void fill_local(struct item *it, SEXP local)
 {
-	return R_ExpandFileName(Rf_translateChar(STRING_ELT(path, 0)));
-}
-
-/* 0 or -errno; allocates nothing of R's but for a while. */
-static int fill_local(struct r_transfer *r, size_t i, SEXP local)
-{
-	struct item *it = &r->items[i];
 	if (TYPEOF(local) == STRSXP) {
-		const void *mark = vmaxget();
-		r->paths[i] = strdup(whole_path(local));
-		vmaxset(mark);
-		it->path = r->paths[i];
-		return it->path ? 0 : -ENOMEM;
-	}
-	if (TYPEOF(local) == RAWSXP) {
+		it->path = r_string(local);
+	} else if (TYPEOF(local) == RAWSXP) {
 		it->bytes = RAW(local);
 		it->length = (uint64_t)Rf_xlength(local);
 	}
-	return 0;
 }
 
-static int fill_items(struct r_transfer *r, SEXP columns)
+static void fill_items(struct r_transfer *r, SEXP columns)
 {
 	const char **line = r->lines;
 	SEXP headers = VECTOR_ELT(columns, HEADERS);
@@ -112,12 +94,8 @@ static int fill_items(struct r_transfer *r, SEXP columns)
 		it->n_headers = (size_t)Rf_xlength(own);
 		for (R_xlen_t l = 0; l < Rf_xlength(own); l++)
 			*line++ = CHAR(STRING_ELT(own, l));
-		int rc = fill_local(r, i,
-				    VECTOR_ELT(VECTOR_ELT(columns, LOCAL), k));
-		if (rc < 0)
-			return rc;
+		fill_local(it, VECTOR_ELT(VECTOR_ELT(columns, LOCAL), k));
 	}
-	return 0;
 }
 
 /* columns: as enum column says, of checked types. options: list(most at once,
@@ -125,7 +103,9 @@ static int fill_items(struct r_transfer *r, SEXP columns)
 SEXP C_transfer_start(SEXP http, SEXP account, SEXP columns, SEXP options)
 {
 	struct http *engine = r_http_get(http);
-	SEXP kept = PROTECT(Rf_list2(http, columns));
+	SEXP kept = PROTECT(Rf_allocVector(VECSXP, 2));
+	SET_VECTOR_ELT(kept, 0, http);
+	SET_VECTOR_ELT(kept, 1, columns);
 	SEXP handle = PROTECT(R_MakeExternalPtr(NULL, R_NilValue, kept));
 	R_RegisterCFinalizerEx(handle, release, TRUE);
 	struct r_transfer *r = calloc(1, sizeof(*r));
@@ -135,15 +115,13 @@ SEXP C_transfer_start(SEXP http, SEXP account, SEXP columns, SEXP options)
 	r->owner = proc_self();
 	r->n = (size_t)Rf_xlength(VECTOR_ELT(columns, URL));
 	r->items = calloc(r->n + 1, sizeof(*r->items));
-	r->paths = (char **)calloc(r->n + 1, sizeof(char *));
 	r->lines = (const char **)calloc(
 		count_lines(VECTOR_ELT(columns, HEADERS)) + 1, sizeof(char *));
-	if (!r->items || !r->paths || !r->lines)
+	if (!r->items || !r->lines)
 		r_throw("transfer", -ENOMEM);
-	int rc = fill_items(r, columns);
-	if (rc == 0)
-		rc = transfer_init(&r->t, engine, r->items, r->n,
-				   (size_t)Rf_asReal(VECTOR_ELT(options, 0)));
+	fill_items(r, columns);
+	int rc = transfer_init(&r->t, engine, r->items, r->n,
+			       (size_t)Rf_asReal(VECTOR_ELT(options, 0)));
 	if (rc < 0)
 		r_throw("transfer", rc);
 	r->t.run.timeout = Rf_asReal(VECTOR_ELT(options, 1));

@@ -9,12 +9,12 @@ ranks() {
   cat <<'TABLE'
 1 buf clock cursor digest lecuyer ring
 2 answer io record retry sign spin wire tmpdir xml
-3 blob blob_list exchange newfile shm proc
-4 http link store
-5 chan item
-6 download upload worker sched
-7 template transfer pool
-8 load
+3 blob blob_list head newfile shm proc
+4 exchange link store
+5 chan http
+6 item worker sched
+7 download upload template pool
+8 load transfer
 TABLE
 }
 

@@ -95,9 +95,15 @@ file_of <- function(bytes, directory, name = "file") {
 
 bytes_of <- function(path) readBin(path, "raw", file.size(path))
 
-# SIGINT to this process after a while, from outside.
-interrupt_after <- function(seconds) {
-  system(sprintf("(sleep %s; kill -INT %d) &", seconds, Sys.getpid()))
+# Evaluates, with a SIGINT from outside after a while: "interrupted", and soon.
+interrupted <- function(expr, after = 0.5) {
+  begin <- Sys.time()
+  value <- tryCatch({
+    system(sprintf("(sleep %s; kill -INT %d) &", after, Sys.getpid()))
+    expr
+  }, interrupt = function(i) "interrupted")
+  expect_identical(value, "interrupted")
+  expect_lt(as.numeric(Sys.time() - begin, units = "secs"), 10)
 }
 
 # What is left of a downloaded file that is not whole.

@@ -258,14 +258,7 @@ test_that("a fork has connections of its own", {
 test_that("an interrupt ends a request", {
   url <- engine_container()
   at <- through(url, "GET|/b|1|stall")
-  interrupt_after(0.5)
-  time <- system.time(
-    value <- tryCatch(request(paste0(at, "/b"), timeout = 60),
-      interrupt = function(i) "interrupted"
-    )
-  )[["elapsed"]]
-  expect_identical(value, "interrupted")
-  expect_lt(time, 10)
+  interrupted(request(paste0(at, "/b"), timeout = 60))
   expect_identical(request(paste0(url, "/b"))$status, 404L)
 })
 
