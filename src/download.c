@@ -34,7 +34,7 @@ static void finish(struct item *it)
 {
 	int rc = 0;
 	if (it->path)
-		rc = newfile_publish(&it->file, it->path, it->replace);
+		rc = newfile_publish(&it->file);
 	if (rc < 0)
 		item_fail_local(it, "write", rc);
 	else
