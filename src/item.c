@@ -192,6 +192,9 @@ bool part_succeeded(struct part *p)
 	return false;
 }
 
+/* What fails has an error, also where there is no memory for one. */
+static char no_memory[] = "out of memory";
+
 /* ---- Items --------------------------------------------------------------- */
 
 static void cancel_parts(struct item *it)
@@ -228,7 +231,7 @@ void item_fail(struct item *it, const char *format, ...)
 	va_start(args, format);
 	char *text;
 	if (vasprintf(&text, format, args) < 0)
-		text = strdup("out of memory");
+		text = no_memory;
 	va_end(args);
 	it->error = text;
 	item_end(it);
@@ -291,7 +294,8 @@ void item_release(struct item *it)
 {
 	if (it->stage != ITEM_NEW && it->stage != ITEM_ENDED)
 		item_fail(it, "cancelled");
-	free(it->error);
+	if (it->error != no_memory)
+		free(it->error);
 	buf_release(&it->memory);
 	it->error = NULL;
 }
