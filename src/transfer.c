@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "clock.h"
 #include "download.h"
@@ -15,12 +16,28 @@
 
 static const double narrow_pause = 0.5; /* seconds between two cuts */
 
+/* A request may have a connection and a file: so many that there are enough
+ * descriptors for all, and for whatever else the process does. */
+static size_t affordable(size_t most)
+{
+	enum { OTHERS = 64 };
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+	    limit.rlim_cur != RLIM_INFINITY) {
+		rlim_t n =
+			limit.rlim_cur > OTHERS ? limit.rlim_cur - OTHERS : 0;
+		if (n / 2 < most)
+			most = (size_t)(n / 2);
+	}
+	return most > 0 ? most : 1;
+}
+
 int transfer_init(struct transfer *t, struct http *http, struct item *items,
 		  size_t n, size_t most)
 {
 	t->items = items;
 	t->n = n;
-	t->most = most > 0 ? most : 1;
+	t->most = affordable(most);
 	t->window = (double)t->most;
 	t->run.http = http_ref(http);
 	t->throttled = http_throttled(http);
@@ -89,6 +106,7 @@ static bool fill(struct transfer *t)
 	close_ended(t);
 	for (size_t i = 0; i < t->n_open && room(t) && made < DIGESTS; i++)
 		made += drive(t, &t->items[t->open[i]]);
+	close_ended(t); /* whose digest was the last thing to do */
 	while (room(t) && t->n_open < t->most && t->begun < t->n &&
 	       made < DIGESTS) {
 		struct item *it = &t->items[t->begun];
@@ -125,7 +143,8 @@ int transfer_step(struct transfer *t, int ms)
 		if (t->begun == t->n && t->n_open == 0)
 			return 1;
 		int left = clock_until(deadline, ms);
-		int rc = http_step(t->run.http, more ? 0 : left);
+		bool waits = !more && t->run.active > 0;
+		int rc = http_step(t->run.http, waits ? left : 0);
 		if (rc < 0)
 			return rc;
 		adapt(t);

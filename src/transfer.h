@@ -31,7 +31,8 @@ struct transfer {
 	uint64_t total;
 };
 
-/* Takes a user of `http` and the items; those are to be filled in by then.
+/* Takes a user of `http` and the items; those are to be filled in by then. At
+ * most `most` requests at once, and no more than there can be open files for.
  * 0 or -ENOMEM. */
 int transfer_init(struct transfer *t, struct http *http, struct item *items,
 		  size_t n, size_t most);
