@@ -2,6 +2,7 @@
 #include "answer.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,9 +85,10 @@ static bool number(const char **text, char end, uint64_t *value)
 	if (!isdigit((unsigned char)**text))
 		return false;
 	char *behind;
+	errno = 0;
 	*value = strtoull(*text, &behind, 10);
 	*text = behind + 1;
-	return *behind == end;
+	return errno == 0 && *behind == end;
 }
 
 bool answer_range(const struct answer *a, uint64_t *first, uint64_t *last,

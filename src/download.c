@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 static void no_memory(struct item *it)
 {
@@ -30,10 +31,21 @@ static bool for_later(const char *line)
 	return for_ranges(line) && strncasecmp(line, "if-", 3) != 0;
 }
 
+/* A try that broke may have written more than there is now: of a blob that was
+ * longer, before another took its place. */
+static int cut(const struct item *it)
+{
+	int rc;
+	do
+		rc = ftruncate(it->file.fd, (off_t)it->total);
+	while (rc < 0 && errno == EINTR);
+	return rc < 0 ? -errno : 0;
+}
+
 static void finish(struct item *it)
 {
-	int rc = 0;
-	if (it->path)
+	int rc = it->path ? cut(it) : 0;
+	if (it->path && rc == 0)
 		rc = newfile_publish(&it->file);
 	if (rc < 0)
 		item_fail_local(it, "write", rc);
@@ -96,6 +108,10 @@ static bool take_head(struct item *it, struct part *p)
 			return false;
 		}
 	} else {
+		/* Whatever came before the connection ended would do. */
+		if (*answer_header(a, "content-length") == '\0' &&
+		    *answer_header(a, "transfer-encoding") == '\0')
+			return false;
 		it->total = got;
 		if (*md5 == '\0')
 			md5 = answer_header(a, "content-md5");
