@@ -273,7 +273,8 @@ int exchange_prepare(struct exchange *x, CURL *easy,
 	x->lines = NULL;
 	const struct sign_what what = {x->verb, x->url, x->headers,
 				       x->n_headers, x->body.length};
-	int rc = head_make(x->account, &what, time(NULL) + s->skew, &x->lines);
+	x->skew = s->skew;
+	int rc = head_make(x->account, &what, time(NULL) + x->skew, &x->lines);
 	if (rc < 0)
 		return rc;
 	curl_easy_reset(easy);

@@ -66,6 +66,7 @@ struct exchange {
 	int local; /* -errno of a callback */
 	bool throttled;
 	bool skewed;	 /* tried again with the server's time */
+	time_t skew;	 /* that this try was signed with */
 	unsigned sends;	 /* in this try: libcurl may do it again by itself */
 	uint64_t moment; /* of the next try */
 	struct exchange *next;

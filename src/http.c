@@ -191,7 +191,7 @@ static bool learn_time(struct http *h, struct exchange *x)
 	if (x->answer.status != 403 || x->skewed || !x->account->key)
 		return false;
 	time_t theirs = answer_date(&x->answer, "date");
-	time_t ours = time(NULL) + h->setup.skew;
+	time_t ours = time(NULL) + x->skew; /* others may have learned it */
 	if (theirs < 0 || llabs((long long)(theirs - ours)) < BEARABLE)
 		return false;
 	h->setup.skew = theirs - time(NULL);
