@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -171,7 +172,23 @@ static CURLcode set_limits(const struct exchange *x, CURL *easy)
 	return code;
 }
 
-static CURLcode set_safety(CURL *easy, const char *ca_file)
+/* Without TLS, to this machine. */
+static bool stays_here(const char *url)
+{
+	static const char name[] = "localhost";
+	if (strncasecmp(url, "http://", 7) != 0)
+		return false;
+	const char *host = url + 7;
+	size_t n = strcspn(host, ":/?#");
+	size_t size = sizeof(name) - 1;
+	if (strncmp(host, "127.", 4) == 0 || strncmp(host, "[::1]", 5) == 0)
+		return true;
+	return n >= size && strncasecmp(host + n - size, name, size) == 0 &&
+	       (n == size || host[n - size - 1] == '.');
+}
+
+static CURLcode set_safety(const struct exchange *x, CURL *easy,
+			   const char *ca_file)
 {
 	CURLcode code = CURLE_OK;
 #if LIBCURL_VERSION_NUM >= 0x075500
@@ -182,11 +199,18 @@ static CURLcode set_safety(CURL *easy, const char *ca_file)
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);
+	/* A proxy of the environment would be told it in clear. */
+	if (stays_here(x->url))
+		SET(CURLOPT_PROXY, "");
 	if (ca_file)
 		SET(CURLOPT_CAINFO, ca_file);
 	SET(CURLOPT_NOSIGNAL, 1L);
 	/* Dots and slashes are part of a blob's name. */
 	SET(CURLOPT_PATH_AS_IS, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* An interrupt does not wait for a name server that says nothing. */
+	SET(CURLOPT_QUICK_EXIT, 1L);
+#endif
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	return code;
 }
@@ -277,8 +301,7 @@ int exchange_prepare(struct exchange *x, CURL *easy,
 	int rc = head_make(x->account, &what, time(NULL) + x->skew, &x->lines);
 	if (rc < 0)
 		return rc;
-	curl_easy_reset(easy);
-	CURLcode code = set_safety(easy, s->ca_file);
+	CURLcode code = set_safety(x, easy, s->ca_file);
 	SET(CURLOPT_USERAGENT, s->agent);
 	SET(CURLOPT_HTTPHEADER, x->lines);
 	if (code == CURLE_OK)

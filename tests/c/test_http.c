@@ -188,6 +188,104 @@ static void test_skew(struct http *h)
 	CHECK(first < n && strstr(asked + first, hour));
 }
 
+/* Of those that were signed at once with the wrong time, every one is put
+ * right: the peer has both before it answers either. */
+static void test_skew_of_all(void)
+{
+	enum { BOTH = 2 };
+	struct http *h;
+	char no[200];
+	char date[SIGN_DATE];
+	const char *texts[5] = {"me", "Zm9v", NULL, NULL, NULL};
+	struct sign_account a;
+	struct exchange x[BOTH];
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(at);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	CHECK(listener >= 0);
+	CHECK(bind(listener, (struct sockaddr *)&at, size) == 0);
+	CHECK(listen(listener, BOTH) == 0);
+	CHECK(getsockname(listener, (struct sockaddr *)&at, &size) == 0);
+	struct peer p = {.port = ntohs(at.sin_port)};
+	sign_date(time(NULL) - 3600, date);
+	(void)snprintf(no, sizeof(no),
+		       "HTTP/1.1 403 No\r\nDate: %s\r\n"
+		       "Content-Length: 0\r\n\r\n",
+		       date);
+	p.pid = fork();
+	CHECK(p.pid >= 0);
+	if (p.pid == 0) {
+		int fds[BOTH];
+		for (int round = 0; round < 2; round++) {
+			const char *text = round == 0 ? no : OK;
+			for (int i = 0; i < BOTH; i++) {
+				if (round == 0)
+					fds[i] = accept(listener, NULL, NULL);
+				CHECK(fds[i] >= 0);
+				CHECK(read_request(fds[i], asked) > 0);
+			}
+			for (int i = 0; i < BOTH; i++)
+				CHECK(send(fds[i], text, strlen(text),
+					   MSG_NOSIGNAL) > 0);
+		}
+		_exit(0);
+	}
+	CHECK(http_open(&h, NULL, "test") == 0);
+	CHECK(sign_account_set(&a, texts) == 0);
+	ended = 0;
+	for (int i = 0; i < BOTH; i++) {
+		ask(&x[i], "GET", url_of(&p, "/"));
+		x[i].account = &a;
+		CHECK(http_add(h, &x[i]) == 0);
+	}
+	double end = test_now() + 60;
+	while (ended < BOTH && test_now() < end)
+		CHECK(http_step(h, 100) == 0);
+	for (int i = 0; i < BOTH; i++) {
+		CHECK(x[i].answer.status == 200 && x[i].tries == 2);
+		exchange_release(&x[i]);
+	}
+	sign_account_release(&a);
+	http_unref(h);
+	(void)close(listener);
+	test_wait_ok(p.pid);
+}
+
+/* What is not encrypted goes to this machine by no proxy. */
+static void test_proxy(struct http *h)
+{
+	const char *answers[] = {OK, NULL};
+	CHECK(setenv("http_proxy", "http://127.0.0.1:1", 1) == 0);
+	for (int i = 0; i < 3; i++) {
+		static const char *const hosts[] = {"127.0.0.1", "LocalHost",
+						    "a.localhost"};
+		struct peer p = peer_start(answers);
+		struct exchange x;
+		char at[100];
+		(void)snprintf(at, sizeof(at), "HTTP://%s:%d/", hosts[i],
+			       p.port);
+		ask(&x, "GET", at);
+		x.retries = 0;
+		run(h, &x);
+		CHECK(x.answer.status == 200);
+		exchange_release(&x);
+		(void)peer_end(&p, asked);
+	}
+	static const char *const others[] = {
+		"http://localhost.example/", "http://xlocalhost/",
+		"http://localhos/", "http://128.0.0.1/"};
+	for (int i = 0; i < 4; i++) { /* by the proxy, which is not there */
+		struct exchange x;
+		ask(&x, "GET", others[i]);
+		x.retries = 0;
+		run(h, &x);
+		CHECK(x.rc == -ENOTCONN && strstr(x.error, "127.0.0.1"));
+		exchange_release(&x);
+	}
+	CHECK(unsetenv("http_proxy") == 0);
+}
+
 static void test_sinks(struct http *h)
 {
 	const char *answers[] = {OK, OK, OK,
@@ -285,6 +383,8 @@ int main(void)
 	test_again(h);
 	test_given_up(h);
 	test_skew(h);
+	test_skew_of_all();
+	test_proxy(h);
 	test_sinks(h);
 	test_local(h);
 	test_cancel(h);
