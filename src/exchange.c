@@ -22,7 +22,9 @@ enum {
 	SMALL_BODY = 60000, /* goes out with its head, in one piece */
 	LARGE_BODY = 1 << 20,
 	RESOLVE_TRIES = 3, /* a name that nobody knows is a mistake, mostly */
-	SLOW = 16384,	   /* bytes a second that a whole try must come to */
+	/* Bytes a second that a whole try must come to, however busy the line:
+	 * one that is dead is found by its stall, long before. */
+	SLOW = 1024,
 };
 
 void exchange_init(struct exchange *x, size_t most)
