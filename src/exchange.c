@@ -199,20 +199,20 @@ static CURLcode set_safety(const struct exchange *x, CURL *easy,
 	SET(CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
-	SET(CURLOPT_SSL_VERIFYPEER, 1L);
-	SET(CURLOPT_SSL_VERIFYHOST, 2L);
 	/* A proxy of the environment would be told it in clear. */
 	if (stays_here(x->url))
 		SET(CURLOPT_PROXY, "");
+	SET(CURLOPT_SSL_VERIFYPEER, 1L);
+	SET(CURLOPT_SSL_VERIFYHOST, 2L);
 	if (ca_file)
 		SET(CURLOPT_CAINFO, ca_file);
 	SET(CURLOPT_NOSIGNAL, 1L);
-	/* Dots and slashes are part of a blob's name. */
-	SET(CURLOPT_PATH_AS_IS, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075700
 	/* An interrupt does not wait for a name server that says nothing. */
 	SET(CURLOPT_QUICK_EXIT, 1L);
 #endif
+	/* Dots and slashes are part of a blob's name. */
+	SET(CURLOPT_PATH_AS_IS, 1L);
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	return code;
 }

@@ -85,7 +85,8 @@ struct exchange_setup {
 	time_t skew; /* seconds that the server's clock is ahead */
 };
 
-/* Sets a handle up for the next try and signs it; 0 or -errno. */
+/* Sets up for the next try a handle that is new or reset, and signs it; 0 or
+ * -errno. */
 int exchange_prepare(struct exchange *x, CURL *easy,
 		     const struct exchange_setup *s);
 

@@ -131,8 +131,10 @@ static void wait_for(struct http *h, struct exchange *x)
 	h->waiting = x;
 }
 
+/* What it was told is forgotten: a URL with a signature, where things are. */
 static void wait_no_more(struct http *h, struct exchange *x)
 {
+	curl_easy_reset(easy);
 	struct exchange **at = &h->waiting;
 	while (*at && *at != x)
 		at = &(*at)->next;
