@@ -35,6 +35,41 @@ struct http {
 	size_t done; /* in this step */
 };
 
+/* TLS writes to sockets in a way that may raise SIGPIPE, also where a
+ * connection is closed, and R has a handler of its own for it: one that comes
+ * from here is taken back. */
+struct held {
+	sigset_t before;
+	bool had;
+};
+
+static struct held pipe_hold(void)
+{
+	struct held held;
+	sigset_t pipe_alone;
+	sigset_t pending;
+	(void)sigemptyset(&pipe_alone);
+	(void)sigaddset(&pipe_alone, SIGPIPE);
+	(void)sigpending(&pending);
+	held.had = sigismember(&pending, SIGPIPE) == 1;
+	(void)pthread_sigmask(SIG_BLOCK, &pipe_alone, &held.before);
+	return held;
+}
+
+static void pipe_let_go(const struct held *held)
+{
+	sigset_t pipe_alone;
+	sigset_t pending;
+	(void)sigemptyset(&pipe_alone);
+	(void)sigaddset(&pipe_alone, SIGPIPE);
+	(void)sigpending(&pending);
+	if (!held->had && sigismember(&pending, SIGPIPE) == 1) {
+		int which;
+		(void)sigwait(&pipe_alone, &which);
+	}
+	(void)pthread_sigmask(SIG_SETMASK, &held->before, NULL);
+}
+
 /* 0 to 1 (xorshift64): only spreads tries. */
 static double random_part(struct http *h)
 {
@@ -81,9 +116,11 @@ void http_unref(struct http *h)
 {
 	if (!h || --h->users > 0)
 		return;
+	struct held held = pipe_hold();
 	for (size_t i = 0; i < h->n_idle; i++)
 		curl_easy_cleanup(h->idle[i]);
 	(void)curl_multi_cleanup(h->multi);
+	pipe_let_go(&held);
 	free(h->ca_file);
 	free(h->agent);
 	free(h);
@@ -94,8 +131,10 @@ uint64_t http_throttled(const struct http *h)
 	return h->throttled;
 }
 
+/* What it was told is forgotten: a URL with a signature, where things are. */
 static void put_away(struct http *h, CURL *easy)
 {
+	curl_easy_reset(easy);
 	if (h->n_idle < IDLE)
 		h->idle[h->n_idle++] = easy;
 	else
@@ -131,10 +170,8 @@ static void wait_for(struct http *h, struct exchange *x)
 	h->waiting = x;
 }
 
-/* What it was told is forgotten: a URL with a signature, where things are. */
 static void wait_no_more(struct http *h, struct exchange *x)
 {
-	curl_easy_reset(easy);
 	struct exchange **at = &h->waiting;
 	while (*at && *at != x)
 		at = &(*at)->next;
@@ -148,8 +185,10 @@ void http_cancel(struct http *h, struct exchange *x)
 	wait_no_more(h, x);
 	if (!x->easy)
 		return;
+	struct held held = pipe_hold();
 	(void)curl_multi_remove_handle(h->multi, x->easy);
 	put_away(h, x->easy);
+	pipe_let_go(&held);
 	x->easy = NULL;
 }
 
@@ -255,24 +294,10 @@ static int work(struct http *h, int ms)
 	}
 }
 
-/* TLS writes to sockets in a way that may raise SIGPIPE, and R has a handler of
- * its own for it: one that came from here is taken back. */
 int http_step(struct http *h, int ms)
 {
-	sigset_t pipe_alone;
-	sigset_t before;
-	sigset_t pending;
-	(void)sigemptyset(&pipe_alone);
-	(void)sigaddset(&pipe_alone, SIGPIPE);
-	(void)sigpending(&pending);
-	bool had = sigismember(&pending, SIGPIPE) == 1;
-	(void)pthread_sigmask(SIG_BLOCK, &pipe_alone, &before);
+	struct held held = pipe_hold();
 	int rc = work(h, ms);
-	(void)sigpending(&pending);
-	if (!had && sigismember(&pending, SIGPIPE) == 1) {
-		int which;
-		(void)sigwait(&pipe_alone, &which);
-	}
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pipe_let_go(&held);
 	return rc;
 }
