@@ -177,6 +177,16 @@ test_that("what cannot be asked is refused before", {
   for (host in c("127.0.0.1.example.com", "localhost.example.com", "128.0.0.1", "[::2]")) {
     expect_s3_class(error_of(pool:::check_url(paste0("http://", host, "/"))), "pool_input_error")
   }
+  # Whose host is what follows the "@", or none at all.
+  for (rest in c("@evil.example", ":1@evil.example", ":x@evil.example", ":1:2", ":1x", "\\@h")) {
+    expect_s3_class(
+      error_of(pool:::check_url(paste0("http://localhost", rest, "/x"))), "pool_input_error"
+    )
+  }
+  for (rest in c("", "/", "?a@b", "#a@b", ":1", ":1/a@b:c", "/a@b?c@d#e")) {
+    url <- paste0("http://localhost", rest)
+    expect_identical(pool:::check_url(url), url)
+  }
   withr::with_options(
     list(pool.allow_http = TRUE),
     expect_identical(pool:::check_url("http://h/"), "http://h/")
