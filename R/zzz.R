@@ -18,6 +18,7 @@ the$handle <- NULL # external pointer to the pool, or NULL
   # Large vectors live on, and with them finalizers that are in the library: it
   # is left loaded while there are any.
   if (!.Call(C_vector_mapped)) {
+    the$http <- NULL
     gc() # what was deleted has one too
     library.dynam.unload("pool", libpath)
   }

@@ -234,6 +234,21 @@ test_that("TLS is verified", {
   expect_identical(request(url, endpoint = list())$status, 200L)
 })
 
+test_that("the package can be unloaded while connections are open", {
+  skip_if_not_installed("processx")
+  url <- engine_container()
+  script <- withr::local_tempfile(lines = c(
+    "library(pool)",
+    sprintf("stopifnot(pool:::http_request(list(), \"GET\", \"%s/b\")$status >= 400L)", url),
+    "unloadNamespace(\"pool\")",
+    "stopifnot(!\"pool\" %in% names(getLoadedDLLs()))",
+    "invisible(gc())"
+  ))
+  # At its end R finishes whatever is left.
+  ran <- processx::run(file.path(R.home("bin"), "Rscript"), script, error_on_status = FALSE)
+  expect_identical(ran$status, 0L, info = ran$stderr)
+})
+
 test_that("connections are kept alive", {
   url <- engine_container()
   before <- open_files()
