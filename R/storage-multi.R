@@ -50,8 +50,8 @@ multiupload_blob <- function(container, src, dest, recursive = FALSE,
                              progress = show_progress()) {
   check_container(container)
   type <- check_choice(type, "type", c("BlockBlob", "AppendBlob"))
-  options <- upload_options(type, blocksize, lease, put_md5, append, use_azcopy,
-    metadata, content_type)
+  options <- upload_options(container, type, blocksize, lease, put_md5, append,
+    use_azcopy, metadata, content_type)
   if (append) {
     stop_input("append", append, "'append' must be FALSE where many are uploaded: see ",
       "upload_blob() to add to one blob")

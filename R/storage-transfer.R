@@ -15,10 +15,14 @@
 #' @param dest The blob's name; for a file, by default the file's. Where to download to:
 #'   a file's path (directories are made), a connection that can be written to (a raw
 #'   connection is then at its start again), or `NULL`: the value is the content.
-#' @param type `"BlockBlob"`, or `"AppendBlob"`, which can be added to later.
-#' @param blocksize Bytes in one block; blobs of at most so many go in one request.
+#' @param type `"BlockBlob"`, or `"AppendBlob"`, which can be added to later. An append blob
+#'   is there from its first block on: a failure leaves a part of it behind.
+#' @param blocksize Bytes in one block; blobs of at most so many go in one request. Blocks
+#'   are longer where 50,000 would not be enough. Those of an append blob may have 4 MiB,
+#'   with an `api_version` of `"2022-11-02"` or later 100 MiB.
 #' @param lease The lease on the blob, a string, where there is one.
-#' @param put_md5 Whether the MD5 digest of the content is stored with the blob.
+#' @param put_md5 Whether the MD5 digest of the content is stored with the blob. Of an
+#'   append blob only each block is checked with its own, and none is stored.
 #' @param append For `type = "AppendBlob"`: whether what is uploaded is added to the blob,
 #'   which has to be there, instead of replacing it.
 #' @param use_azcopy There is no azcopy here: only `FALSE`.
@@ -66,8 +70,8 @@ upload_blob <- function(container, src, dest = basename(src),
     dest <- default_blob(src)
   }
   dest <- check_blob(dest, "dest")
-  options <- upload_options(type, blocksize, lease, put_md5, append, use_azcopy,
-    metadata, content_type)
+  options <- upload_options(container, type, blocksize, lease, put_md5, append,
+    use_azcopy, metadata, content_type)
   check_flag(progress, "progress")
   src <- upload_source(src)
   if (append && type == "AppendBlob") {

@@ -2,7 +2,7 @@
 # row for each.
 
 # R's part of the answer to "how do the options of an upload read".
-upload_options <- function(type, blocksize, lease, put_md5, append, use_azcopy,
+upload_options <- function(container, type, blocksize, lease, put_md5, append, use_azcopy,
                            metadata, content_type) {
   check_azcopy(use_azcopy)
   check_flag(append, "append")
@@ -21,11 +21,17 @@ upload_options <- function(type, blocksize, lease, put_md5, append, use_azcopy,
     ), "content_type"),
     metadata_headers(metadata)
   )
-  most <- if (type == "BlockBlob") 4000 * 2^20 else 100 * 2^20
+  most <- if (type == "BlockBlob") 4000 * 2^20 else most_appended(container)
   list(
     type = type, blocksize = check_blocksize(blocksize, most),
     md5 = check_flag(put_md5, "put_md5"), headers = headers, append = append
   )
+}
+
+# What the service takes in one block of an append blob: more from a version on.
+most_appended <- function(container) {
+  version <- container$endpoint$api_version %||% endpoint_api_version()
+  if (version >= "2022-11-02") 100 * 2^20 else 4 * 2^20
 }
 
 download_options <- function(blocksize, overwrite, lease, check_md5, use_azcopy,

@@ -242,8 +242,7 @@ static void on_range(struct part *p)
 
 static int ask_range(struct item *it)
 {
-	uint64_t left = it->total - it->next;
-	uint64_t length = left < it->blocksize ? left : it->blocksize;
+	uint64_t length = item_piece(it);
 	struct part *p = part_new(it, "GET", "");
 	if (!p) {
 		no_memory(it);

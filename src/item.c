@@ -281,6 +281,19 @@ int item_hash(struct item *it, int fd, uint64_t end)
 	return rc < 0 ? rc : it->hashed >= end;
 }
 
+uint64_t item_piece(const struct item *it)
+{
+	uint64_t left = it->total - it->next;
+	return left < it->blocksize ? left : it->blocksize;
+}
+
+void item_spread(struct item *it)
+{
+	uint64_t needed = (it->total + ITEM_BLOCKS - 1) / ITEM_BLOCKS;
+	if (it->blocksize < needed)
+		it->blocksize = needed;
+}
+
 uint64_t item_moved(const struct item *it)
 {
 	uint64_t moved = it->moved;

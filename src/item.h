@@ -25,6 +25,8 @@ struct item_run {
 	uint64_t ended; /* exchanges that went well */
 };
 
+enum { ITEM_BLOCKS = 50000 }; /* that a blob can have */
+
 enum item_stage {
 	ITEM_NEW = 0,
 	ITEM_FIRST,  /* its first part is on the way: nothing else yet */
@@ -125,6 +127,12 @@ void item_fail_local(struct item *it, const char *verb, int rc);
  * megabytes of it. 1: all of it; 0: more to do; -errno (-ENODATA: too short).
  */
 int item_hash(struct item *it, int fd, uint64_t end);
+
+/* How long the next piece of `blocksize` is. */
+uint64_t item_piece(const struct item *it);
+
+/* Makes `blocksize` so large that ITEM_BLOCKS of it are enough. */
+void item_spread(struct item *it);
 
 /* Bytes moved until now. */
 uint64_t item_moved(const struct item *it);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "append.h"
 #include "clock.h"
 #include "download.h"
 #include "upload.h"
@@ -78,7 +79,9 @@ static bool drive(const struct transfer *t, struct item *it)
 {
 	int rc = 1;
 	while (rc == 1 && room(t))
-		rc = it->uploads ? upload_next(it) : download_next(it);
+		rc = !it->uploads ? download_next(it)
+		     : it->append ? append_next(it)
+				  : upload_next(it);
 	return rc == -EAGAIN;
 }
 

@@ -1,7 +1,6 @@
 /*
- * Sending one blob: in one request where it fits into a block, else in blocks,
- * any number at once, and a list of them that makes the blob; or appended block
- * by block.
+ * Sending one block blob: in one request where it fits into a block, else in
+ * blocks, any number at once, and a list of them that makes the blob.
  */
 #ifndef POOL_UPLOAD_H
 #define POOL_UPLOAD_H

@@ -13,8 +13,9 @@ ranks() {
 4 exchange link store
 5 chan http
 6 item worker sched
-7 download upload template pool
-8 load transfer
+7 download source template pool
+8 append load upload
+9 transfer
 TABLE
 }
 

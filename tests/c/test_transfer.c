@@ -172,6 +172,48 @@ static void test_whole(void)
 	}
 }
 
+/* Of an append blob blocks are so long that 50,000 are enough, and those may
+ * be of no more bytes than the version of the service takes. */
+static void test_append_blocks(void)
+{
+	const char *answers[] = {
+		"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n",
+		"HTTP/1.1 400 Enough\r\nContent-Length: 0\r\n\r\n", NULL};
+	struct item it = {.path = path, .uploads = true, .append = true};
+	int fd = open(path, O_CREAT | O_WRONLY, 0600);
+	CHECK(fd >= 0 && ftruncate(fd, 500001) == 0);
+	run(&it, answers); /* blocks of 10 were asked for */
+	CHECK(it.status == 400 && it.blocksize == 11);
+	CHECK(strstr(asked, "x-ms-blob-type: AppendBlob"));
+	item_release(&it);
+
+	static const char *const versions[] = {"2021-06-08", "2022-11-02"};
+	for (int i = 0; i < 2; i++) {
+		const off_t most = i == 0 ? 4 << 20 : 100 << 20;
+		for (off_t more = 0; more < 2; more++) {
+			struct transfer t = {0};
+			const char *texts[5] = {"me", NULL, NULL, NULL,
+						versions[i]};
+			CHECK(ftruncate(fd, most * 50000 + more) == 0);
+			it = (struct item){.path = path,
+					   .url = "http://127.0.0.1:1/c/b",
+					   .blocksize = 10,
+					   .uploads = true,
+					   .append = true};
+			CHECK(transfer_init(&t, http, &it, 1, 1) == 0);
+			CHECK(sign_account_set(&t.run.account, texts) == 0);
+			t.run.timeout = 5;
+			while (transfer_step(&t, 100) == 0)
+				;
+			CHECK(it.error);
+			CHECK(!strstr(it.error, "too large") == !more);
+			CHECK(more || it.blocksize == (uint64_t)most);
+			transfer_release(&t);
+		}
+	}
+	CHECK(close(fd) == 0 && unlink(path) == 0);
+}
+
 /* The end of a check is not waited for as if something were on the way. */
 static void test_no_pause(void)
 {
@@ -232,6 +274,7 @@ int main(void)
 	test_false_ranges();
 	test_too_much();
 	test_whole();
+	test_append_blocks();
 	test_no_pause();
 	test_few_descriptors();
 	CHECK(tmpdir_remove(base) == 0);

@@ -230,6 +230,14 @@ test_that("bad arguments of a transfer", {
     expect_input_error(upload_blob(cont, path, "x", blocksize = bad), "blocksize")
     expect_input_error(download_blob(cont, "x", NULL, blocksize = bad), "blocksize")
   }
+  appended <- function(blocksize, version) {
+    cont$endpoint$api_version <- version
+    upload_blob(cont, path, "x", type = "AppendBlob", blocksize = blocksize)
+  }
+  expect_input_error(appended(4 * 2^20 + 1, "2021-06-08"), "blocksize")
+  expect_input_error(appended(100 * 2^20 + 1, "2022-11-02"), "blocksize")
+  expect_null(appended(4 * 2^20, "2021-06-08"))
+  expect_null(appended(100 * 2^20, "2022-11-02"))
   expect_input_error(upload_blob(cont, path, "x", lease = 1), "lease")
   expect_input_error(upload_blob(cont, path, "x", lease = "a\r\nx: y"), "lease")
   expect_input_error(upload_blob(cont, path, "x", put_md5 = NA), "put_md5")
