@@ -157,8 +157,10 @@ static size_t url_size(const char *url)
 
 /* Whatever a header may hold, it has no line's end; it is cut where too long.
  */
-static void keep_answer(struct item *it, const struct exchange *x)
+void part_keep(const struct part *p)
 {
+	struct item *it = p->item;
+	const struct exchange *x = &p->x;
 	it->status = x->answer.status;
 	answer_code(&x->answer, &x->text, it->code, sizeof(it->code));
 	(void)snprintf(it->request_id, sizeof(it->request_id), "%s",
@@ -170,7 +172,7 @@ bool part_succeeded(struct part *p)
 	struct item *it = p->item;
 	const struct exchange *x = &p->x;
 	int size = (int)url_size(it->url);
-	keep_answer(it, x);
+	part_keep(p);
 	if (x->rc == -ENODATA) {
 		item_fail(it, "'%s' became shorter while it was sent",
 			  it->path ? it->path : "");

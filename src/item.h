@@ -72,7 +72,7 @@ struct item {
 	uint64_t hashed;
 	struct digest whole;
 	struct digest piece;
-	char md5_text[DIGEST_MD5_TEXT]; /* of the piece, or expected */
+	char md5_text[DIGEST_MD5_TEXT]; /* of what is sent, or expected */
 	unsigned long long nonce;	/* of block ids */
 	struct buf list;		/* of blocks */
 	char etag[128];
@@ -110,6 +110,9 @@ void part_send(struct part *p, bool (*wanted)(const char *line),
 
 /* The answer said "success"; if not, that fails the item. */
 bool part_succeeded(struct part *p);
+
+/* Keeps what the answer says as the item's: status, code, request. */
+void part_keep(const struct part *p);
 
 /* Headers that every request on a blob must have, if one has: lease, key. */
 bool part_for_all(const char *line);

@@ -5,11 +5,17 @@
  * in order, before the part is sent. A file that changes meanwhile is noticed
  * before the list of blocks makes the blob; where there is only one request,
  * after it.
+ *
+ * What may only be made where nothing is yet ("If-None-Match: *") has a digest
+ * always: where the answer gets lost, the next try finds what the first one
+ * made, and the digest tells that it did.
  */
 #include "upload.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "source.h"
 
@@ -17,19 +23,59 @@ enum { BLOCK_ID = 24 }; /* bytes: a multiple of 3, so that nothing is padded */
 
 /* ---- The end of it ------------------------------------------------------- */
 
-static void on_whole(struct part *p)
+static void finish(struct item *it)
 {
-	struct item *it = p->item;
-	if (!part_succeeded(p) || !source_unchanged(it))
+	if (it->list.len == 0 && !source_unchanged(it))
 		return;
 	it->moved = it->total;
 	item_end(it);
 }
 
-static void on_list(struct part *p)
+static bool only_if_new(const struct item *it)
 {
+	static const char name[] = "if-none-match:";
+	for (size_t i = 0; i < it->n_headers; i++)
+		if (strncasecmp(it->headers[i], name, sizeof(name) - 1) == 0 &&
+		    strchr(it->headers[i], '*'))
+			return true;
+	return false;
+}
+
+/* What the blob is that was there before the last try. */
+static void on_look(struct part *p)
+{
+	struct item *it = p->item;
+	const struct answer *a = &p->x.answer;
+	const char *length = answer_header(a, "content-length");
+	if (p->x.rc == 0 && a->status == 200 && *length != '\0' &&
+	    strtoull(length, NULL, 10) == it->total &&
+	    (it->total == 0 ||
+	     strcmp(answer_header(a, "content-md5"), it->md5_text) == 0)) {
+		(void)part_succeeded(p);
+		finish(it);
+	} else { /* what the answer before this one said */
+		item_fail(it, "PUT %.*s: %d %s", (int)strcspn(it->url, "?#"),
+			  it->url, it->status, it->code);
+	}
+}
+
+/* The request that makes the blob is over. */
+static void on_made(struct part *p)
+{
+	struct item *it = p->item;
+	if (p->x.rc == 0 && p->x.answer.status == 409 && p->x.tries > 1 &&
+	    only_if_new(it)) {
+		part_keep(p);
+		struct part *look = strcmp(it->code, "BlobAlreadyExists") == 0
+					    ? part_new(it, "HEAD", "")
+					    : NULL;
+		if (look) {
+			part_send(look, part_for_all, on_look);
+			return;
+		}
+	}
 	if (part_succeeded(p))
-		item_end(p->item);
+		finish(it);
 }
 
 static int add_text(struct buf *b, const char *text)
@@ -77,10 +123,9 @@ static int commit(struct item *it)
 	}
 	p->x.body.bytes = it->list.bytes;
 	p->x.body.length = it->list.len;
-	char md5[DIGEST_MD5_TEXT];
-	if (it->md5 && digest_end(&it->whole, md5) == 0)
-		part_header(p, "x-ms-blob-content-md5: %s", md5);
-	part_send(p, source_for_blob, on_list);
+	if (it->md5 && digest_end(&it->whole, it->md5_text) == 0)
+		part_header(p, "x-ms-blob-content-md5: %s", it->md5_text);
+	part_send(p, source_for_blob, on_made);
 	return 1;
 }
 
@@ -134,7 +179,7 @@ static int send_whole(struct item *it)
 	part_header(p, "x-ms-blob-type: BlockBlob");
 	if (it->md5 && it->total > 0)
 		part_header(p, "Content-MD5: %s", it->md5_text);
-	part_send(p, source_for_blob, on_whole);
+	part_send(p, source_for_blob, on_made);
 	return 1;
 }
 
@@ -150,6 +195,7 @@ static int begin(struct item *it)
 		return 0;
 	}
 	item_spread(it);
+	it->md5 = it->md5 || only_if_new(it);
 	it->stage = it->total <= it->blocksize ? ITEM_FIRST : ITEM_PARTS;
 	return it->stage == ITEM_FIRST ? send_whole(it) : send_block(it);
 }

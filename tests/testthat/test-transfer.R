@@ -77,6 +77,33 @@ test_that("headers go where they belong", {
   expect_identical(fetch(url, paste0("b2500?snapshot=", at), blocksize = block)$value, then)
 })
 
+test_that("what is only made where nothing is yet is made, also if the answer gets lost", {
+  url <- engine_container()
+  new <- c("If-None-Match" = "*")
+  put <- function(url, name, bytes) upload(url, name, list(bytes), headers = new, blocksize = block)
+  for (size in c(0, 10, 2500)) {
+    bytes <- random_bytes(size)
+    name <- paste0("b", size)
+    last <- if (size > block) "comp=blocklist" else name
+    expect_all_well(put(through(url, sprintf("PUT|%s|1|lost", last)), name, bytes))
+    expect_identical(fetch(url, name)$value, list(bytes))
+    # Of somebody else there is another content, or of the same length.
+    others <- list(rev(bytes)[-1], if (size) c(!bytes[1], bytes[-1]) else raw(1))
+    for (other in others[seq_len(1 + (size > 0))]) {
+      at <- through(url, sprintf("PUT|%s|1|reset", last))
+      if (size == 0) other <- raw(1)
+      refused <- put(at, name, other)
+      expect_identical(refused$status, 409L)
+      expect_identical(refused$code, "BlobAlreadyExists")
+      expect_match(refused$error, "PUT .*: 409 BlobAlreadyExists$")
+      expect_gt(refused$attempts, 1L)
+    }
+    # At the first try it is somebody else's, whatever it is.
+    expect_identical(put(url, name, bytes)$status, 409L)
+    expect_identical(fetch(url, name)$value, list(bytes))
+  }
+})
+
 test_that("a leased blob is written with its lease alone, block by block too", {
   url <- engine_container()
   for (type in c("BlockBlob", "AppendBlob")) {
