@@ -188,8 +188,11 @@ run_rows <- function(container, transfers, max_concurrent_transfers, progress) {
   check_plain(container$endpoint$url)
   shown <- if (progress) progress_display(transfers)
   on.exit(if (!is.null(shown)) shown$end())
-  run_transfers(credentials(container$endpoint), transfers, max_concurrent_transfers,
-    shown$update)
+  endpoint <- credentials(container$endpoint)
+  if (is.environment(container$endpoint$token)) {
+    endpoint$token <- container$endpoint$token # to be asked again on the way
+  }
+  run_transfers(endpoint, transfers, max_concurrent_transfers, shown$update)
 }
 
 # The table of the files, as the functions return it.

@@ -15,19 +15,23 @@
 # progress: function(files_done, files, bytes_done, bytes), at most ten times a
 # second.
 # Returns a list of columns: size, seconds, attempts, status (NA: no answer), code,
-# request_id, error (NA: none), value (a list: what was downloaded into memory).
-# What fails is a row.
+# request_id, error (NA: none), digest (was there one with the blob that was
+# downloaded?), value (a list: what was downloaded into memory).
+# What fails is a row. A token that is an object is asked again on the way.
 run_transfers <- function(endpoint, transfers, max_concurrent_transfers = 10,
                           progress = NULL) {
   most <- check_number(max_concurrent_transfers, "max_concurrent_transfers", 1)
   n <- length(transfers$url)
   columns <- transfer_columns(transfers, n)
   known <- known_bytes(transfers, progress)
-  account <- http_account(endpoint, if (n > 0L) transfers$url[[1L]] else "https://none")
-  handle <- .Call(C_transfer_start, http_handle(), account, columns, list(
+  account <- function() {
+    http_account(endpoint, if (n > 0L) transfers$url[[1L]] else "https://none")
+  }
+  handle <- .Call(C_transfer_start, http_handle(), account(), columns, list(
     min(trunc(most), 1000), http_timeout(), http_retries()
   ))
   on.exit(.Call(C_transfer_finish, handle))
+  asked <- seconds_now()
   last <- NULL
   repeat {
     state <- .Call(C_transfer_step, handle, 100L)
@@ -38,9 +42,23 @@ run_transfers <- function(endpoint, transfers, max_concurrent_transfers = 10,
     if (state[[1L]] == 1) {
       break
     }
+    if (is.environment(endpoint$token) && seconds_now() - asked >= token_seconds) {
+      # Where there is none now, the old one may do; if not, that is the service's
+      # to say of each file.
+      fresh <- tryCatch(account(), error = function(e) NULL)
+      if (!is.null(fresh)) {
+        .Call(C_transfer_account, handle, fresh)
+      }
+      asked <- seconds_now()
+    }
   }
   .Call(C_transfer_result, handle)
 }
+
+# Between two looks at whether a token is still valid.
+token_seconds <- 60
+
+seconds_now <- function() proc.time()[["elapsed"]]
 
 # The columns as C takes them.
 transfer_columns <- function(transfers, n) {

@@ -54,6 +54,7 @@ static const R_CallMethodDef entries[] = {
 	{"C_http_open", (DL_FUNC)&C_http_open, 2},
 	{"C_http_request", (DL_FUNC)&C_http_request, 3},
 	{"C_transfer_start", (DL_FUNC)&C_transfer_start, 4},
+	{"C_transfer_account", (DL_FUNC)&C_transfer_account, 2},
 	{"C_transfer_step", (DL_FUNC)&C_transfer_step, 2},
 	{"C_transfer_result", (DL_FUNC)&C_transfer_result, 1},
 	{"C_transfer_finish", (DL_FUNC)&C_transfer_finish, 1},

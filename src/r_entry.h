@@ -69,6 +69,7 @@ SEXP C_http_request(SEXP handle, SEXP account, SEXP request);
 
 /* r_transfer.c: many transfers */
 SEXP C_transfer_start(SEXP http, SEXP account, SEXP columns, SEXP options);
+SEXP C_transfer_account(SEXP handle, SEXP account);
 SEXP C_transfer_step(SEXP handle, SEXP ms);
 SEXP C_transfer_result(SEXP handle);
 SEXP C_transfer_finish(SEXP handle);

@@ -133,6 +133,19 @@ SEXP C_transfer_start(SEXP http, SEXP account, SEXP columns, SEXP options)
 	return handle;
 }
 
+/* Takes another account for what is asked from now on. */
+SEXP C_transfer_account(SEXP handle, SEXP account)
+{
+	struct r_transfer *r = get(handle);
+	struct sign_account fresh;
+	int rc = r_http_account(&fresh, account);
+	if (rc < 0)
+		r_throw("key", rc);
+	sign_account_release(&r->t.run.account);
+	r->t.run.account = fresh;
+	return R_NilValue;
+}
+
 /* c(1 if all have ended, transfers that have, bytes moved, bytes in all) */
 SEXP C_transfer_step(SEXP handle, SEXP ms)
 {

@@ -47,6 +47,18 @@ token_for <- function(seconds = 3600) {
   )
 }
 
+local_token_seconds <- function(value, env = parent.frame()) {
+  namespace <- asNamespace("pool")
+  set <- function(x) {
+    unlockBinding("token_seconds", namespace)
+    assign("token_seconds", x, namespace)
+    lockBinding("token_seconds", namespace)
+  }
+  old <- get("token_seconds", namespace)
+  set(value)
+  withr::defer(set(old), envir = env)
+}
+
 test_that("certificates are checked; tokens, and keys and signatures made with them, open", {
   tls <- local_tls()
   withr::local_options(pool.http_retries = 0)
@@ -77,6 +89,27 @@ test_that("certificates are checked; tokens, and keys and signatures made with t
   expect_identical(list_blobs(cont, info = "name"), "a b")
   expect_identical(refreshed, 1L)
   expect_false(any(grepl(token, capture.output(print(cont), str(cont)), fixed = TRUE)))
+
+  # And on the way, in the middle of many: from then on with another one, here
+  # one that is refused; one that does not come changes nothing.
+  local_token_seconds(0)
+  names <- sprintf("n%02d", 1:30)
+  for (fails in c(FALSE, TRUE)) {
+    holder$credentials <- list(access_token = token)
+    holder$validate <- function() holder$done < 5
+    holder$done <- 0
+    holder$refresh <- function() {
+      if (fails) stop("no token")
+      holder$credentials <- list(access_token = token_for(-60))
+    }
+    transfers <- pool:::upload_rows(cont, rep(list(raw(9)), 30), names,
+      pool:::upload_options(cont, "BlockBlob", 1e6, NULL, FALSE, FALSE, FALSE, NULL, NULL))
+    done <- pool:::run_transfers(cont$endpoint, transfers, 1,
+      function(files_done, files, bytes_done, bytes) holder$done <- files_done)
+    expect_true(all(is.na(done$error[1:5])))
+    expect_identical(is.na(done$error[30]), fails)
+    expect_identical(done$status[30] %in% c(401L, 403L), !fails)
+  }
 
   late <- blob_endpoint(tls$url, token = token_for(-60))
   e <- http_failure(list_storage_containers(late))
