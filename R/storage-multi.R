@@ -102,6 +102,9 @@ multidownload_blob <- function(container, src, dest, recursive = FALSE,
       done[[name]][ok] <- ran[[name]]
     }
   }
+  if (options$md5) {
+    warn_md5(done)
+  }
   finish_many(transfer_table(set$src, set$dest, done), done, on_error)
 }
 
@@ -121,7 +124,7 @@ no_transfer <- function(error) {
   list(
     size = rep(NA_real_, n), seconds = numeric(n), attempts = integer(n),
     status = rep(NA_integer_, n), code = character(n), request_id = character(n),
-    error = error
+    error = error, digest = logical(n)
   )
 }
 

@@ -115,7 +115,7 @@ download_blob <- function(container, src, dest = basename(src), blocksize = 2^24
   transfers <- download_rows(container, src, if (to_file) dest, options)
   done <- one_transfer(transfers, container, src, if (to_file) dest else "memory", progress)
   if (options$md5) {
-    warn_md5(container, src, options$query)
+    warn_md5(done)
   }
   if (is.null(dest)) {
     return(done$value[[1L]])
@@ -203,11 +203,11 @@ one_transfer <- function(transfers, container, src, dest, progress) {
   done
 }
 
-warn_md5 <- function(container, blob, query) {
-  url <- blob_url(container, blob, query)
-  res <- request_ok(container$endpoint, "HEAD", url)
-  if (is.na(res$headers["content-md5"])) {
-    warning("there is no MD5 digest with the blob: its content was not checked",
-      call. = FALSE)
+# Of those that came.
+warn_md5 <- function(done) {
+  unchecked <- sum(is.na(done$error) & !done$digest)
+  if (unchecked > 0L) {
+    which <- if (length(done$error) == 1L) "the blob" else paste(unchecked, "of the blobs")
+    warning("there is no MD5 digest with ", which, ": not checked", call. = FALSE)
   }
 }

@@ -188,15 +188,15 @@ static SEXP take_values(struct r_transfer *r)
 
 SEXP C_transfer_result(SEXP handle)
 {
-	static const char *const names[] = {"size",   "seconds", "attempts",
-					    "status", "code",	 "request_id",
-					    "error",  "value",	 ""};
+	static const char *const names[] = {
+		"size",	      "seconds", "attempts", "status", "code",
+		"request_id", "error",	 "digest",   "value",  ""};
 	static const SEXPTYPE types[] = {REALSXP, REALSXP, INTSXP, INTSXP,
-					 STRSXP,  STRSXP,  STRSXP};
+					 STRSXP,  STRSXP,  STRSXP, LGLSXP};
 	struct r_transfer *r = get(handle);
 	R_xlen_t n = (R_xlen_t)r->n;
 	SEXP all = PROTECT(Rf_mkNamed(VECSXP, (const char **)(size_t)names));
-	for (int k = 0; k < 7; k++)
+	for (int k = 0; k < 8; k++)
 		SET_VECTOR_ELT(all, k, Rf_allocVector(types[k], n));
 	for (R_xlen_t i = 0; i < n; i++) {
 		const struct item *it = &r->items[i];
@@ -209,8 +209,10 @@ SEXP C_transfer_result(SEXP handle)
 		SET_STRING_ELT(VECTOR_ELT(all, 5), i,
 			       text_or_na(it->request_id));
 		SET_STRING_ELT(VECTOR_ELT(all, 6), i, text_or_na(it->error));
+		LOGICAL(VECTOR_ELT(all, 7))
+		[i] = !it->uploads && it->md5_text[0] != '\0';
 	}
-	SET_VECTOR_ELT(all, 7, take_values(r));
+	SET_VECTOR_ELT(all, 8, take_values(r));
 	UNPROTECT(1);
 	return all;
 }

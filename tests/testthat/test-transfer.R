@@ -39,8 +39,8 @@ test_that("any size goes there and back, from files and memory, whatever the blo
 test_that("no transfers are none, and many are many", {
   url <- engine_container()
   none <- upload(url, character(), list())
-  expect_identical(lengths(none), setNames(rep(0L, 8), c(
-    "size", "seconds", "attempts", "status", "code", "request_id", "error", "value"
+  expect_identical(lengths(none), setNames(rep(0L, 9), c(
+    "size", "seconds", "attempts", "status", "code", "request_id", "error", "digest", "value"
   )))
   bytes <- lapply(1:300, function(i) as.raw(c(i %% 256, i %/% 256)))
   names <- paste0("n", 1:300)
