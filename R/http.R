@@ -90,7 +90,10 @@ account_name <- function(endpoint, url) {
 # Of an URL: scheme, host (in lower case, without the port), port ("" where there
 # is none) and path.
 url_parts <- function(url) {
-  pattern <- "^([A-Za-z][A-Za-z0-9+.-]*)://(\\[[^]/?#]*\\]|[^:/?#@]+)(:([0-9]+))?(/[^?#]*)?([?#].*)?$"
+  pattern <- paste0(
+    "^([A-Za-z][A-Za-z0-9+.-]*)://(\\[[^]/?#]*\\]|[^:/?#@]+)(:([0-9]+))?",
+    "(/[^?#]*)?([?#].*)?$"
+  )
   if (!grepl(pattern, url)) {
     return(NULL)
   }
