@@ -183,8 +183,10 @@ static bool stays_here(const char *url)
 	const char *host = url + 7;
 	size_t n = strcspn(host, ":/?#");
 	size_t size = sizeof(name) - 1;
-	if (strncmp(host, "127.", 4) == 0 || strncmp(host, "[::1]", 5) == 0)
+	if (strncmp(host, "[::1]", 5) == 0)
 		return true;
+	if (strncmp(host, "127.", 4) == 0)
+		return strspn(host, "0123456789.") == n;
 	return n >= size && strncasecmp(host + n - size, name, size) == 0 &&
 	       (n == size || host[n - size - 1] == '.');
 }

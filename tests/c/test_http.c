@@ -274,8 +274,9 @@ static void test_proxy(struct http *h)
 	}
 	static const char *const others[] = {
 		"http://localhost.example/", "http://xlocalhost/",
-		"http://localhos/", "http://128.0.0.1/"};
-	for (int i = 0; i < 4; i++) { /* by the proxy, which is not there */
+		"http://127.0.0.1.example/", "http://localhos/",
+		"http://128.0.0.1/"};
+	for (int i = 0; i < 5; i++) { /* by the proxy, which is not there */
 		struct exchange x;
 		ask(&x, "GET", others[i]);
 		x.retries = 0;
