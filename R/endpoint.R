@@ -35,7 +35,8 @@ endpoint_api_version <- function() {
 #'
 #' # Secrets
 #' `print()`, `format()` and `str()` show neither key nor token nor signature, and no
-#' error does. The fields themselves can be read: `endpoint$key`.
+#' error does. The fields themselves can be read: `endpoint$key`. What looks into a list
+#' by itself shows them, too: `format(list(endpoint))`, a column of a data frame, `dput()`.
 #'
 #' # What there is, and what not
 #' The Blob service is covered ([storage_container()], [list_blobs()],
@@ -147,29 +148,28 @@ new_endpoint <- function(endpoint, key, token, sas, api_version, service) {
     list(url = url, key = unname(key), token = token, sas = unname(sas),
       api_version = api_version),
     class = c(paste0(service, "_endpoint"), "storage_endpoint")
+  parts <- parse_url(url, "endpoint")
+  if (grepl(account_host, parts$host) && nzchar(gsub("/", "", parts$path))) {
+    stop_input("endpoint", NULL, "'endpoint' must be the URL of a service, ",
+      "without a path; see storage_container() for that of a container"
+    )
+  }
+  list(url = sub("[?#].*$", "", url), sas = if (nzchar(parts$query)) parts$query)
   )
 }
 
-`%||%` <- function(x, y) if (is.null(x)) y else x
-
-# What was given, in words that show none of it: it may be a secret.
-given_kind <- function(x) {
-  if (is.null(x)) {
-    "NULL"
-  } else if (is.object(x)) {
-    paste0("an object of class \"", class(x)[[1L]], "\"")
-  } else if (length(x) == 1L && is.atomic(x) && is.na(x)) {
-    "NA"
-  } else {
-    paste0("a ", typeof(x), " of length ", length(x))
+# A service's URL, without the signature that its query may be. "" is one, too, until
+# it is used.
+  if (missing(x)) {
+    stop_missing(argument)
+  }
+service_at <- function(url) {
+  if (!nzchar(url)) {
+    return(list(url = url))
   }
 }
 
-# Whether an endpoint or what has one is x, or in it.
-holds_secret <- function(x) {
-  inherits(x, c("storage_endpoint", "storage_container", "storage_queue", "user_delegation_key")) ||
-    is.list(x) && any(vapply(unclass(x), holds_secret, NA))
-}
+`%||%` <- function(x, y) if (is.null(x)) y else x
 
 check_secret <- function(x, argument) {
   if (!is.null(x) && (!is.character(x) || length(x) != 1L || is.na(x) || !nzchar(x))) {
@@ -196,8 +196,8 @@ check_token <- function(token) {
 check_api_version <- function(x, argument = "api_version") {
   if (!is.character(x) || length(x) != 1L || is.na(x) ||
     !grepl("^[0-9]{4}-[0-9]{2}-[0-9]{2}$", x)) {
-    stop_input(argument, x, "'", argument, "' must be a date like \"",
-      storage_api_version, "\", not ", given(x)
+    stop_input(argument, NULL, "'", argument, "' must be a date like \"",
+      storage_api_version, "\", not ", given_kind(x)
     )
   }
   x
@@ -216,6 +216,9 @@ check_service <- function(service) {
   }
   service
 }
+  if (missing(x)) {
+    stop_missing(argument)
+  }
 
 host_service <- function(url) {
   host <- sub("^[A-Za-z]+://([^/:?#]*).*$", "\\1", url)
