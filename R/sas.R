@@ -26,7 +26,9 @@
 #'   or a blob where `resource` has a `/`.
 #' @param ip An IP address, or two with a hyphen between them.
 #' @param protocol `"https"` or `"https,http"`; by default both.
-#' @param policy A stored access policy of the container.
+#' @param policy A stored access policy of the container or the queue. What it says of dates
+#'   and permissions counts then: of `start`, `expiry` and `permissions`, only what is given is
+#'   in the signature.
 #' @param snapshot_time The snapshot, for `resource_type = "bs"`.
 #' @param directory_depth For `resource_type = "d"`: how many directories deep it is.
 #' @param auth_api_version The version of the service that the signature is made for.
@@ -51,6 +53,7 @@ get_account_sas <- function(account, key = account$key, start = NULL, expiry = N
                             services = "bqtf", permissions = "rl",
                             resource_types = "sco", ip = NULL, protocol = NULL,
                             auth_api_version = endpoint_api_version(), ...) {
+  check_no_dots(...)
   key <- sas_key(account, if (!missing(key)) key)
   account <- sas_account(account)
   dates <- sas_dates(start, expiry)
@@ -78,6 +81,7 @@ get_service_sas <- function(account, resource, key = account$key, service = NULL
                             resource_type = NULL, ip = NULL, protocol = NULL,
                             policy = NULL, snapshot_time = NULL, directory_depth = NULL,
                             auth_api_version = endpoint_api_version(), ...) {
+  check_no_dots(...)
   key <- sas_key(account, if (!missing(key)) key)
   if (is.null(service)) {
     service <- if (inherits(account, "storage_endpoint")) service_name(account) else "blob"
@@ -85,24 +89,30 @@ get_service_sas <- function(account, resource, key = account$key, service = NULL
   service <- check_service(service)
   account <- sas_account(account)
   resource <- sas_resource(resource)
-  dates <- sas_dates(start, expiry)
   check_api_version(auth_api_version, "auth_api_version")
   blob <- service == "blob"
   kind <- if (blob) sas_kind(resource_type, resource)
+  # The policy says the rest; what stands in both is refused.
+  free <- is.null(policy)
+  dates <- if (free || !is.null(start) || !is.null(expiry)) sas_dates(start, expiry)
   parts <- list(
     sv = auth_api_version, sr = kind,
-    sp = if (blob) {
+    sp = if (!free && is.null(permissions)) {
+      NULL
+    } else if (blob) {
       blob_permissions(permissions, kind)
     } else {
       check_letters(permissions %||% "r", "permissions", "raup")
     },
-    st = dates$start, se = dates$expiry,
+    st = if (free || !is.null(start)) dates$start,
+    se = if (free || !is.null(expiry)) dates$expiry,
     sip = check_ip(ip), spr = check_protocol(protocol),
-    si = if (!is.null(policy)) check_strings(policy, "policy", 1L),
+    si = if (!free) check_text(policy, "policy", 1L),
     sdd = check_depth(directory_depth)
   )
   text <- c(
-    parts$sp, parts$st, parts$se, paste("", service, account, resource, sep = "/"),
+    parts$sp %||% "", parts$st %||% "", parts$se %||% "",
+    paste("", service, account, resource, sep = "/"),
     parts$si %||% "", parts$sip %||% "", parts$spr %||% "", parts$sv,
     if (blob) blob_sas_text(parts, snapshot_time)
   )
@@ -113,7 +123,7 @@ get_service_sas <- function(account, resource, key = account$key, service = NULL
 # signature could set.
 blob_sas_text <- function(parts, snapshot_time) {
   c(
-    parts$sr, if (is.null(snapshot_time)) "" else check_strings(snapshot_time, "snapshot_time", 1L),
+    parts$sr, if (is.null(snapshot_time)) "" else check_text(snapshot_time, "snapshot_time", 1L),
     if (parts$sv >= "2020-12-06") "", rep("", 5L)
   )
 }
@@ -128,6 +138,7 @@ blob_permissions <- function(permissions, kind) {
 #' @export
 get_user_delegation_key <- function(account, token = account$token, key_start = NULL,
                                     key_expiry = NULL, ...) {
+  check_no_dots(...)
   check_endpoint(account, "account", "blob")
   if (is.null(token)) {
     stop_input("token", NULL, "'token' must be given: a user delegation key is got with one")
@@ -151,6 +162,10 @@ get_user_delegation_sas <- function(account, key, resource, start = NULL, expiry
                                     protocol = NULL, snapshot_time = NULL,
                                     directory_depth = NULL,
                                     auth_api_version = endpoint_api_version(), ...) {
+  check_no_dots(...)
+  if (missing(key)) {
+    stop_missing("key")
+  }
   if (!inherits(key, "user_delegation_key") || !is.character(key$Value)) {
     stop_input("key", NULL, "'key' must be what get_user_delegation_key() returns, not ",
       given_kind(key))
@@ -191,6 +206,9 @@ format.user_delegation_key <- function(x, ...) {
   paste0("<user delegation key, valid from ", x$SignedStart, " to ", x$SignedExpiry, ">")
 }
 
+#' @export
+as.character.user_delegation_key <- function(x, ...) format(x)
+
 #' @rdname get_account_sas
 #' @export
 str.user_delegation_key <- function(object, ...) {
@@ -204,6 +222,9 @@ finish_sas <- function(parts, text, key) {
 }
 
 sas_account <- function(account) {
+  if (missing(account)) {
+    stop_missing("account")
+  }
   if (inherits(account, "storage_endpoint")) {
     return(account_of(check_endpoint(account, "account")$url))
   }
@@ -217,6 +238,9 @@ sas_account <- function(account) {
 }
 
 sas_key <- function(account, key) {
+  if (missing(account)) {
+    stop_missing("account")
+  }
   if (is.null(key) && inherits(account, "storage_endpoint")) {
     key <- account$key
   }
@@ -228,7 +252,10 @@ sas_key <- function(account, key) {
 
 # Without slashes at its ends.
 sas_resource <- function(resource) {
-  resource <- gsub("^/+|/+$", "", check_strings(unclass(resource), "resource", 1L))
+  if (missing(resource)) {
+    stop_missing("resource")
+  }
+  resource <- gsub("^/+|/+$", "", check_text(bare_text(resource), "resource", 1L))
   if (!nzchar(resource)) {
     stop_input("resource", resource, "'resource' must name a container, a blob or a queue")
   }
