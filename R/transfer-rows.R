@@ -1,7 +1,7 @@
 # What the engine is told of transfers, and what it answers: lists of columns, one
 # row for each.
 
-# R's part of the answer to "how do the options of an upload read".
+# What the arguments of an upload come to, the same for all its files.
 upload_options <- function(type, blocksize, lease, put_md5, append, use_azcopy,
                            metadata, content_type) {
   check_azcopy(use_azcopy)
@@ -12,7 +12,17 @@ upload_options <- function(type, blocksize, lease, put_md5, append, use_azcopy,
     )
   }
   if (!is.null(content_type)) {
-    check_strings(content_type, "content_type", 1L)
+    check_text(content_type, "content_type", 1L)
+  }
+  if (append) {
+    if (!is.null(metadata)) {
+      stop_input("metadata", NULL, "'metadata' cannot be given with append = TRUE: the blob ",
+        "keeps its own; see set_storage_metadata()")
+    }
+    if (!is.null(content_type)) {
+      stop_input("content_type", content_type, "'content_type' cannot be given with ",
+        "append = TRUE: the blob keeps its own")
+    }
   }
   headers <- c(
     check_headers(list(
@@ -21,7 +31,7 @@ upload_options <- function(type, blocksize, lease, put_md5, append, use_azcopy,
     ), "content_type"),
     metadata_headers(metadata)
   )
-  most <- if (type == "BlockBlob") 4000 * 2^20 else 100 * 2^20
+  most <- if (type == "BlockBlob") 4000 * 2^20 else 2^22
   list(
     type = type, blocksize = check_blocksize(blocksize, most),
     md5 = check_flag(put_md5, "put_md5"), headers = headers, append = append
@@ -57,21 +67,24 @@ check_blocksize <- function(x, most) {
 
 version_query <- function(snapshot, version) {
   if (!is.null(snapshot)) {
-    check_strings(snapshot, "snapshot", 1L)
+    check_text(snapshot, "snapshot", 1L)
   }
   if (!is.null(version)) {
-    check_strings(version, "version", 1L)
+    check_text(version, "version", 1L)
   }
   list(snapshot = snapshot, versionid = version)
 }
 
 # A path, or the bytes.
 upload_source <- function(src, argument = "src") {
+  if (missing(src)) {
+    stop_missing(argument)
+  }
   if (is.raw(src)) {
     return(src)
   }
   if (inherits(src, "connection")) {
-    return(read_connection(src))
+    return(read_connection(src, argument))
   }
   if (!is.character(src) || length(src) != 1L || is.na(src)) {
     stop_input(argument, NULL, "'", argument, "' must be the path of a file, a raw ",
@@ -85,7 +98,18 @@ upload_source <- function(src, argument = "src") {
   path
 }
 
-read_connection <- function(con) {
+# Of a raw connection all that it holds, wherever it is: who has just written to it
+# means that.
+read_connection <- function(con, argument) {
+  if (inherits(con, "rawConnection")) {
+    if (summary(con)[["can read"]] != "yes") {
+      return(rawConnectionValue(con))
+    }
+    seek(con, 0)
+  }
+  if (isOpen(con)) {
+    check_readable(con, argument)
+  }
   if (inherits(con, "textConnection")) {
     return(charToRaw(paste(enc2utf8(readLines(con)), collapse = "\n")))
   }
@@ -102,7 +126,21 @@ read_connection <- function(con) {
   }
 }
 
+check_readable <- function(con, argument) {
+  about <- summary(con)
+  if (about[["can read"]] != "yes") {
+    stop_input(argument, NULL, "'", argument, "' is a connection that is open only for writing")
+  }
+  if (about$text != "binary" && !inherits(con, "textConnection")) {
+    stop_input(argument, NULL, "'", argument, "' is a connection that is open for text, where ",
+      "bytes are read: open it with \"rb\", or leave it closed")
+  }
+}
+
 default_blob <- function(src) {
+  if (missing(src)) {
+    stop_missing("src")
+  }
   if (!is.character(src) || length(src) != 1L || is.na(src)) {
     stop_input("dest", NULL, "'dest' must be given where 'src' is not a file")
   }
@@ -126,8 +164,8 @@ check_destination <- function(dest) {
     return(NULL)
   }
   if (inherits(dest, "connection")) {
-    if (inherits(dest, "textConnection") || summary(dest)[["can write"]] != "yes" ||
-      !isOpen(dest, "write")) {
+    about <- summary(dest)
+    if (about$text != "binary" || about[["can write"]] != "yes" || !isOpen(dest, "write")) {
       stop_input("dest", NULL, "'dest' must be a connection that is open for writing ",
         "bytes"
       )
