@@ -47,16 +47,14 @@ call_name <- function(call) {
   if (is.name(head) || is_qualified(head)) call[1L] else quote(storage_function())
 }
 
-# Those of the package that users call, and do.call(), which has in a list what they
-# are called with.
-secret_functions <- function() {
-  if (is.null(node$secret_functions)) {
-    namespace <- topenv()
-    names <- getNamespaceExports(namespace)
-    taking <- vapply(names, function(name) takes_secrets(get(name, namespace)), NA)
-    node$secret_functions <- c(names[taking], "do.call")
-  }
-  node$secret_functions
+# Of names in a call, those of functions that users give secrets to; and do.call(), which
+# has in a list what it gives them.
+secret_names <- function(names) {
+  namespace <- topenv()
+  names <- intersect(names, c("do.call", getNamespaceExports(namespace)))
+  names[vapply(names, function(name) {
+    name == "do.call" || takes_secrets(get(name, namespace))
+  }, NA)]
 }
 
 # A call as it may be shown: storage functions without their arguments, and
@@ -70,7 +68,8 @@ shown_call <- function(call) {
       return(call[1L])
     }
   }
-  if (any(all.names(call) %in% secret_functions())) bare_calls(call, 10L) else call
+  secret <- secret_names(all.names(call))
+  if (length(secret)) bare_calls(call, secret, 10L) else call
 }
 
 # As it stands, or quoted, as do.call() puts it there.
@@ -82,17 +81,18 @@ is_secret_value <- function(x) {
   is.list(x) && holds_secret(x)
 }
 
-bare_calls <- function(call, depth) {
+# A call whose parts by these names have no arguments. Deeper than `depth`, none has.
+bare_calls <- function(call, secret, depth) {
   head <- call[[1L]]
   if (is_qualified(head)) {
     head <- head[[3L]]
   }
-  if (depth == 0L || is.name(head) && as.character(head) %in% secret_functions()) {
+  if (depth == 0L || is.name(head) && as.character(head) %in% secret) {
     return(call_name(call))
   }
   for (i in seq_along(call)) {
     if (is.call(call[[i]]) && !is_qualified(call[[i]])) {
-      call[[i]] <- bare_calls(call[[i]], depth - 1L)
+      call[[i]] <- bare_calls(call[[i]], secret, depth - 1L)
     }
   }
   without_source(call)
