@@ -109,9 +109,10 @@ check: $(BUILD)/stamps/deps-test $(BUILD)/stamps/deps-check
 
 # make bench         the benchmarks, beside the peers that install here: bench/README.md
 # ROUNDS=n: so many rounds of each, instead of its own number.
-BENCHMARKS := startup overhead throughput transfer memory tail workers
+BENCHMARKS := startup overhead throughput transfer memory tail workers storage
 bench: install $(BUILD)/stamps/deps-bench $(BUILD)/bench/limits
 	export BENCH_OUT=$(CURDIR)/$(BUILD)/bench; \
+	export AZURITE_PROGRAMS=$(CURDIR)/$(BUILD)/azurite/node_modules/.bin; \
 	for name in $(BENCHMARKS); do \
 	  printf '== %s\n' "$$name"; Rscript "bench/$$name.R" $(ROUNDS); \
 	done; \

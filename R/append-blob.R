@@ -11,7 +11,7 @@ append_blob <- function(container, src, dest, options) {
   repeat {
     block <- readBin(con, "raw", options$blocksize)
     if (!length(block)) {
-      return(invisible(NULL))
+      return()
     }
     at <- append_block(container, dest, block, at, headers, options$md5)
   }

@@ -37,7 +37,7 @@ list_blobs <- function(container, dir = "/", info = c("partial", "name", "all"),
   check_flag(recursive, "recursive")
   dir <- check_dir(dir)
   if (!is.null(prefix)) {
-    prefix <- unclass(check_strings(prefix, "prefix", 1L))
+    prefix <- unclass(check_text(prefix, "prefix", 1L))
   }
   if (nzchar(dir)) {
     prefix <- dir

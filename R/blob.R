@@ -12,7 +12,8 @@
 #'
 #' @param container A [storage_container()].
 #' @param file,blob A blob's name, see [upload_blob()].
-#' @param dir A directory's name, with or without `/` at its end.
+#' @param dir A directory's name, with or without `/` at its end; `"/"` is all there is. To
+#'   delete, `""` is none, so that a name that came out empty does not empty the container.
 #' @param recursive Whether all blobs below the directory are deleted.
 #' @param confirm Whether to ask first. Only an interactive session asks.
 #' @param lease The lease on the blob, a string, where there is one.
@@ -45,7 +46,13 @@ blob_exists <- function(container, blob) {
 
 #' @rdname blob_exists
 #' @export
-storage_file_exists <- function(container, file, ...) blob_exists(container, file, ...)
+storage_file_exists <- function(container, file, ...) {
+  check_container(container)
+  blob_exists(container, exact_blob(file), ...)
+}
+
+# For functions that name the argument of others in another way.
+exact_blob <- function(file) I(check_blob(file))
 
 #' @rdname blob_exists
 #' @export
@@ -86,7 +93,8 @@ delete_blob <- function(container, blob, confirm = TRUE, lease = NULL) {
 #' @rdname blob_exists
 #' @export
 delete_storage_file <- function(container, file, confirm = TRUE, ...) {
-  delete_blob(container, file, confirm, ...)
+  check_container(container)
+  delete_blob(container, exact_blob(file), confirm, ...)
 }
 
 delete_one <- function(container, blob, lease = NULL) {
@@ -112,7 +120,7 @@ create_storage_dir <- function(container, dir, ...) create_blob_dir(container, d
 #' @export
 delete_blob_dir <- function(container, dir, recursive = FALSE, confirm = TRUE) {
   check_container(container)
-  prefix <- check_dir(dir)
+  prefix <- deletion_prefix(dir)
   check_flag(recursive, "recursive")
   if (prefix == "" && !recursive || !confirmed(confirm, "directory", dir)) {
     return(invisible(NULL))
@@ -125,11 +133,26 @@ delete_blob_dir <- function(container, dir, recursive = FALSE, confirm = TRUE) {
   }
   if (nzchar(prefix)) {
     itself <- sub("/$", "", prefix)
-    if (blob_exists(container, I(itself))) {
+    if (nzchar(itself) && blob_exists(container, I(itself))) {
       delete_one(container, itself)
     }
   }
   invisible(NULL)
+}
+
+# What empties the container has to be asked for: by "/", and by no name that came out
+# empty.
+deletion_prefix <- function(dir) {
+  prefix <- check_dir(dir)
+  if (identical(as.vector(dir), ".")) {
+    return("./")
+  }
+  if (prefix == "" && !identical(as.vector(dir), "/")) {
+    stop_input("dir", dir, "'dir' must name a directory, or be \"/\" for all there is, not ",
+      given(dir)
+    )
+  }
+  prefix
 }
 
 #' @rdname blob_exists

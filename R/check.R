@@ -47,11 +47,22 @@ check_number <- function(x, argument, least) {
 }
 
 check_strings <- function(x, argument, n = NULL) {
+  if (missing(x)) {
+    stop_missing(argument)
+  }
   if (!is.character(x) || anyNA(x) || !is.null(n) && length(x) != n) {
     stop_input(argument, x, "'", argument, "' must be ",
       if (identical(n, 1L)) "a string" else "a character vector", ", not ",
       given(x)
     )
+  }
+  x
+}
+
+# What is sent somewhere has to be valid in its encoding; a path need not.
+check_text <- function(x, argument, n = NULL) {
+  if (!all(validEnc(as.vector(check_strings(x, argument, n))))) {
+    stop_input(argument, x, "'", argument, "' is not valid text: ", given(x))
   }
   x
 }

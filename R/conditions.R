@@ -59,29 +59,30 @@ pool_condition <- function(leaf, message, call = NULL, ...) {
   )
 }
 
-# The call of the exported function the user made. Of a storage function, only its
-# name: among what it was given may be a secret.
+# The call of the exported function the user made; in a node, the task. Of a storage
+# function only its name: among what it was given may be a secret.
 user_call <- function() {
-  for (k in seq_len(sys.nframe())) {
+  n <- sys.nframe()
+  k <- last_runner(n)
+  while (k < n) {
+    k <- k + 1L
     f <- sys.function(k)
-    if (identical(topenv(environment(f)), topenv())) {
-      call <- sys.call(k)
-      return(if (any(with_secrets %in% names(formals(f)))) call_name(call) else call)
+    if (is_own(f)) {
+      return(if (takes_secrets(f)) call_name(sys.call(k)) else shown_call(sys.call(k)))
     }
   }
   NULL
 }
 
-with_secrets <- c("endpoint", "container", "account", "object", "queue", "key", "parts")
-
-call_name <- function(call) {
-  if (is.name(call[[1L]])) call[1L] else quote(storage_function())
-}
-
 stop_input <- function(argument, value, ...) {
   stop(pool_condition("pool_input_error", paste0(...), user_call(),
-    argument = argument, value = value
+    argument = argument, value = if (!holds_secret(value)) value
   ))
+}
+
+# By the functions that check arguments: R's own error would show the call.
+stop_missing <- function(argument) {
+  stop_input(argument, NULL, "'", argument, "' must be given")
 }
 
 stop_absent <- function() {
@@ -148,10 +149,7 @@ throw_failure <- function(what, error, text) {
       paste0("the connections to a storage service cannot be used", why)
     },
     transfer = paste0("the transfers cannot be prepared", why),
-    key = {
-      leaf <- "pool_input_error"
-      "the key of the storage account is not in base64"
-    },
+    key = stop_input("key", NULL, "'key' is not in base64, as the key of a storage account is"),
     digest = paste0("libcrypto cannot make a digest", why),
     busy = {
       leaf <- "pool_busy_error"

@@ -16,8 +16,8 @@
 #' @param confirm Whether to ask first. Only an interactive session asks.
 #' @param lease The lease on the container, a string, where there is one.
 #' @param x,object A container.
-#' @param ... For `create_storage_container()`, further headers. Otherwise nothing, or
-#'   arguments of the aliased function.
+#' @param ... For `create_storage_container()`, further headers, by their names: `x-ms-...`.
+#'   Otherwise nothing, or arguments of the aliased function.
 #' @return `storage_container()` and `create_storage_container()`: a list of `name` and
 #'   `endpoint`, of class `blob_container` and `storage_container`.
 #'   `delete_storage_container()`: `NULL`, invisibly. `list_storage_containers()`: a
@@ -36,6 +36,7 @@
 #' @export
 storage_container <- function(endpoint, name, key = NULL, token = NULL, sas = NULL,
                               api_version = endpoint_api_version(), ...) {
+  check_no_dots(...)
   resolve_container(endpoint, if (!missing(name)) name, key, token, sas, api_version)
 }
 
@@ -53,12 +54,37 @@ create_storage_container <- function(endpoint, name, key = NULL, token = NULL,
     c("none", "blob", "container"))
   container <- resolve_container(endpoint, if (!missing(name)) name, key, token, sas,
     api_version)
-  headers <- list(...)
+  headers <- container_headers(...)
   if (public_access != "none") {
     headers[["x-ms-blob-public-access"]] <- public_access
   }
-  container_request(container, "PUT", headers = headers)
+  create_request(container, headers)
   container
+}
+
+container_headers <- function(...) {
+  headers <- list(...)
+  names <- names(headers) %||% rep("", length(headers))
+  bad <- which(!grepl("^x-ms-", names, ignore.case = TRUE))
+  if (length(bad)) {
+    name <- names[[bad[1L]]]
+    argument <- if (nzchar(name)) name else "..."
+    stop_input(argument, NULL, "'", argument, "' is neither an argument of this function ",
+      "nor a header of the service, x-ms-...")
+  }
+  headers
+}
+
+# An answer that was lost and asked for again is: it is there already.
+create_request <- function(container, headers) {
+  url <- container_url(container, list())
+  res <- request(container$endpoint, "PUT", url, headers)
+  if (res$status >= 300L) {
+    e <- http_condition(res, "PUT", url)
+    if (!(e$code == "ContainerAlreadyExists" && isTRUE(res$attempts > 1L))) {
+      stop(e)
+    }
+  }
 }
 
 #' @rdname storage_container
@@ -70,6 +96,7 @@ create_blob_container <- function(endpoint, ...) create_storage_container(endpoi
 delete_storage_container <- function(endpoint, name, key = NULL, token = NULL,
                                      sas = NULL, api_version = endpoint_api_version(),
                                      confirm = TRUE, lease = NULL, ...) {
+  check_no_dots(...)
   container <- resolve_container(endpoint, if (!missing(name)) name, key, token, sas,
     api_version)
   if (confirmed(confirm, "container", container$name)) {
@@ -87,8 +114,14 @@ delete_blob_container <- function(endpoint, ...) delete_storage_container(endpoi
 #' @export
 list_storage_containers <- function(endpoint, key = NULL, token = NULL, sas = NULL,
                                     api_version = endpoint_api_version(), ...) {
+  check_no_dots(...)
+  if (missing(endpoint)) {
+    stop_missing("endpoint")
+  }
   if (is.character(endpoint)) {
     endpoint <- new_endpoint(endpoint, key, token, sas, api_version, "blob")
+  } else {
+    no_credentials(key, token, sas)
   }
   check_endpoint(endpoint, "endpoint", "blob")
   names <- list_named(endpoint, "./Containers/Container/Name")
@@ -132,6 +165,12 @@ next_marker <- function(last, marker) {
 }
 
 resolve_container <- function(endpoint, name, key, token, sas, api_version) {
+  if (missing(endpoint)) {
+    stop_missing("endpoint")
+  }
+  if (!is.character(endpoint)) {
+    no_credentials(key, token, sas)
+  }
   if (inherits(endpoint, "storage_container")) {
     if (!is.null(name)) {
       stop_input("name", NULL, "'name' cannot be given beside a container")
@@ -155,12 +194,17 @@ resolve_container <- function(endpoint, name, key, token, sas, api_version) {
       }
     }
     endpoint <- new_endpoint(endpoint, key, token, sas, api_version, NULL)
-  } else if (!is.null(key) || !is.null(token) || !is.null(sas)) {
-    stop_input("endpoint", NULL, "credentials are the endpoint's; 'key', 'token' and ",
-      "'sas' are for where 'endpoint' is a URL")
   }
   check_endpoint(endpoint, "endpoint", "blob")
   new_container(check_container_name(name), endpoint)
+}
+
+# They would be ignored.
+no_credentials <- function(key, token, sas) {
+  if (!is.null(key) || !is.null(token) || !is.null(sas)) {
+    stop_input("endpoint", NULL, "credentials are the endpoint's; 'key', 'token' and ",
+      "'sas' are for where 'endpoint' is a URL")
+  }
 }
 
 check_container_name <- function(name, argument = "name", what = "container") {
@@ -182,6 +226,9 @@ check_container_name <- function(name, argument = "name", what = "container") {
 }
 
 check_container <- function(x, argument = "container") {
+  if (missing(x)) {
+    stop_missing(argument)
+  }
   if (!is.list(x) || !inherits(x, "blob_container")) {
     stop_input(argument, NULL, "'", argument, "' must be a blob container, not ",
       given_kind(x)
@@ -201,10 +248,6 @@ container_url <- function(container, options) {
     c(list(restype = "container"), options))
 }
 
-container_request <- function(container, verb, options = list(), headers = list()) {
-  request_ok(container$endpoint, verb, container_url(container, options), headers)
-}
-
 # An answer that was lost and asked for again is: it is gone. That is what was
 # wanted.
 delete_request <- function(endpoint, url, headers = list(), codes = NULL) {
@@ -216,17 +259,19 @@ delete_request <- function(endpoint, url, headers = list(), codes = NULL) {
 }
 
 confirmed <- function(confirm, what, name) {
-  if (!check_flag(confirm, "confirm") || !interactive()) {
+  if (!check_flag(confirm, "confirm") || !somebody_there()) {
     return(TRUE)
   }
-  isTRUE(utils::askYesNo(
-    sprintf("Do you really want to delete the %s '%s'?", what, name), FALSE
-  ))
+  isTRUE(ask(sprintf("Do you really want to delete the %s '%s'?", what, name)))
 }
+
+# By themselves, for the tests.
+somebody_there <- function() interactive()
+ask <- function(text) utils::askYesNo(text, FALSE)
 
 #' @rdname storage_container
 #' @export
-format.storage_container <- function(x, ...) {
+format.blob_container <- function(x, ...) {
   paste0("<blob container ", x$name, " at ", hide_signature(x$endpoint$url), ">")
 }
 
@@ -248,9 +293,9 @@ register_print <- function(...) {
 
 #' @rdname storage_container
 #' @export
-str.storage_container <- function(object, ...) {
+str.blob_container <- function(object, ...) {
   cat(" ", format(object), "\n", sep = "")
 }
 
 #' @export
-as.character.storage_container <- function(x, ...) format(x)
+as.character.blob_container <- function(x, ...) format(x)

@@ -23,6 +23,8 @@ content_types <- c(
 )
 
 content_type <- function(path) {
-  type <- content_types[tolower(sub("^.*[.]", "", basename(path)))]
+  name <- basename(path)
+  ending <- if (grepl(".", name, fixed = TRUE)) tolower(sub("^.*[.]", "", name)) else ""
+  type <- content_types[ending]
   if (is.na(type)) "application/octet-stream" else unname(type)
 }

@@ -51,6 +51,9 @@ multicopy_url_to_blob <- function(container, src, dest, lease = NULL, async = FA
                                   max_concurrent_transfers = 10, auth_header = NULL,
                                   on_error = c("stop", "return")) {
   check_container(container)
+  if (missing(src)) {
+    stop_missing("src")
+  }
   if (!is.character(src)) {
     stop_url("src", "must be URLs, strings, not ", given_kind(src))
   }
@@ -58,7 +61,7 @@ multicopy_url_to_blob <- function(container, src, dest, lease = NULL, async = FA
   check_concurrent(max_concurrent_transfers)
   paths <- vapply(src, function(url) parse_url(url, "src")$path, "", USE.NAMES = FALSE)
   if (missing(dest)) {
-    dest <- I(vapply(sub("^.*/", "", paths), unescape, "", USE.NAMES = FALSE))
+    dest <- I(vapply(sub("^.*/", "", paths), unescape, "", "src", USE.NAMES = FALSE))
   }
   check_lengths(src, dest)
   dest <- check_distinct(check_names_of_blobs(dest, "dest"))
@@ -114,7 +117,7 @@ copy_row <- function(container, src, dest, headers) {
     size = NA_real_, seconds = proc.time()[["elapsed"]] - begin, attempts = attempts,
     status = if (is.null(e)) res$status else e$status,
     code = if (is.null(e)) "" else e$code,
-    request_id = "", # it is in the error
-    error = if (is.null(e)) NA_character_ else conditionMessage(e)
+    request_id = if (is.null(e)) "" else e$request_id,
+    error = if (is.null(e)) NA_character_ else bare_message(e)
   )
 }

@@ -35,7 +35,8 @@ endpoint_api_version <- function() {
 #'
 #' # Secrets
 #' `print()`, `format()` and `str()` show neither key nor token nor signature, and no
-#' error does. The fields themselves can be read: `endpoint$key`.
+#' error does. The fields themselves can be read: `endpoint$key`. What looks into a list
+#' by itself shows them, too: `format(list(endpoint))`, a column of a data frame, `dput()`.
 #'
 #' # What there is, and what not
 #' The Blob service is covered ([storage_container()], [list_blobs()],
@@ -114,6 +115,9 @@ new_endpoint <- function(endpoint, key, token, sas, api_version, service) {
       "connection string, not ", given_kind(endpoint)
     )
   }
+  if (!validEnc(as.vector(endpoint))) {
+    stop_input("endpoint", NULL, "'endpoint' is not valid text")
+  }
   check_secret(key, "key")
   check_token(token)
   check_secret(sas, "sas")
@@ -122,64 +126,51 @@ new_endpoint <- function(endpoint, key, token, sas, api_version, service) {
   if (is_connection_string(endpoint)) {
     found <- parse_connection_string(endpoint, service %||% "blob")
     service <- service %||% "blob"
-    url <- found$url
+    endpoint <- found$url
     if (is.null(key) && is.null(token) && is.null(sas)) {
       key <- found$key
       sas <- found$sas
     }
-  } else {
-    url <- unname(endpoint)
-    service <- service %||% host_service(url)
-    if (nzchar(url)) {
-      parts <- parse_url(url, "endpoint")
-      if (grepl(account_host, parts$host) && nzchar(gsub("/", "", parts$path))) {
-        stop_input("endpoint", NULL, "'endpoint' must be the URL of a service, ",
-          "without a path; see storage_container() for that of a container"
-        )
-      }
-      if (nzchar(parts$query)) {
-        url <- substr(url, 1L, regexpr("?", url, fixed = TRUE) - 1L)
-        sas <- sas %||% parts$query
-      }
-    }
   }
+  at <- service_at(unname(endpoint))
+  sas <- sas %||% at$sas
+  service <- service %||% host_service(at$url)
   structure(
-    list(url = url, key = unname(key), token = token, sas = unname(sas),
+    list(url = at$url, key = unname(key), token = token, sas = unname(sas),
       api_version = api_version),
     class = c(paste0(service, "_endpoint"), "storage_endpoint")
   )
 }
 
+# A service's URL, without the signature that its query may be. "" is one, too, until
+# it is used.
+service_at <- function(url) {
+  if (!nzchar(url)) {
+    return(list(url = url))
+  }
+  parts <- parse_url(url, "endpoint")
+  if (grepl(account_host, parts$host) && nzchar(gsub("/", "", parts$path))) {
+    stop_input("endpoint", NULL, "'endpoint' must be the URL of a service, ",
+      "without a path; see storage_container() for that of a container"
+    )
+  }
+  list(url = sub("[?#].*$", "", url), sas = if (nzchar(parts$query)) parts$query)
+}
+
 `%||%` <- function(x, y) if (is.null(x)) y else x
 
-# What was given, in words that show none of it: it may be a secret.
-given_kind <- function(x) {
-  if (is.null(x)) {
-    "NULL"
-  } else if (is.object(x)) {
-    paste0("an object of class \"", class(x)[[1L]], "\"")
-  } else if (length(x) == 1L && is.atomic(x) && is.na(x)) {
-    "NA"
-  } else {
-    paste0("a ", typeof(x), " of length ", length(x))
-  }
-}
-
-# Whether an endpoint or what has one is x, or in it.
-holds_secret <- function(x) {
-  inherits(x, c("storage_endpoint", "storage_container", "storage_queue", "user_delegation_key")) ||
-    is.list(x) && any(vapply(unclass(x), holds_secret, NA))
-}
-
 check_secret <- function(x, argument) {
+  if (missing(x)) {
+    stop_missing(argument)
+  }
   if (!is.null(x) && (!is.character(x) || length(x) != 1L || is.na(x) || !nzchar(x))) {
     stop_input(argument, NULL, "'", argument, "' must be NULL or a string, not ",
       if (identical(x, "")) "an empty one" else given_kind(x)
     )
   }
-  if (!is.null(x) && grepl("[[:cntrl:]]", x)) {
+  if (!is.null(x) && (!validEnc(as.vector(x)) || grepl("[[:cntrl:]]", x))) {
     stop_input(argument, NULL, "'", argument, "' contains a line's end or another ",
-      "control character"
+      "control character, or is not valid text"
     )
   }
   x
@@ -196,8 +187,8 @@ check_token <- function(token) {
 check_api_version <- function(x, argument = "api_version") {
   if (!is.character(x) || length(x) != 1L || is.na(x) ||
     !grepl("^[0-9]{4}-[0-9]{2}-[0-9]{2}$", x)) {
-    stop_input(argument, x, "'", argument, "' must be a date like \"",
-      storage_api_version, "\", not ", given(x)
+    stop_input(argument, NULL, "'", argument, "' must be a date like \"",
+      storage_api_version, "\", not ", given_kind(x)
     )
   }
   x
@@ -218,13 +209,16 @@ check_service <- function(service) {
 }
 
 host_service <- function(url) {
-  host <- sub("^[A-Za-z]+://([^/:?#]*).*$", "\\1", url)
+  host <- tolower(sub("^[A-Za-z]+://([^/:?#]*).*$", "\\1", url))
   kind <- sub(account_host, "\\2", host)
   if (kind == host) "blob" else check_service(if (kind == "dfs") "adls" else kind)
 }
 
 # Also where the endpoint was changed by hand, or made by AzureStor.
 check_endpoint <- function(x, argument, service = NULL) {
+  if (missing(x)) {
+    stop_missing(argument)
+  }
   if (!is.list(x) || !inherits(x, "storage_endpoint") || !is.character(x$url) ||
     length(x$url) != 1L) {
     stop_input(argument, NULL, "'", argument, "' must be a storage endpoint, not ",

@@ -1,8 +1,5 @@
 # One request to a storage service, signed, and tried again where that may help.
 
-# What a request is sent as where the endpoint does not say.
-default_api_version <- "2023-11-03"
-
 # The engine of this process: its connections are kept alive between requests. In
 # a fork, and with another file of certificates, it is a new one.
 http_handle <- function() {
@@ -21,9 +18,22 @@ http_agent <- function() {
   paste0("pool/", getNamespaceVersion("pool"), " (R ", getRversion(), ")")
 }
 
-# Seconds without a byte, after which a try is given up.
-http_timeout <- function(timeout = getOption("pool.http_timeout")) {
-  if (is.null(timeout)) 30 else check_number(timeout, "options(pool.http_timeout)", 0)
+# Seconds without a byte, after which a try is given up; NULL: as the option has it.
+http_timeout <- function(timeout = NULL) {
+  if (is.null(timeout)) {
+    check_seconds(getOption("pool.http_timeout", 30), "options(pool.http_timeout)")
+  } else {
+    check_seconds(timeout, "timeout")
+  }
+}
+
+check_seconds <- function(x, argument) {
+  if (!is.numeric(x) || length(x) != 1L || is.na(x) || x <= 0) {
+    stop_input(argument, x, "'", argument, "' must be a number of seconds above 0, not ",
+      given(x)
+    )
+  }
+  x
 }
 
 http_retries <- function() {
@@ -37,7 +47,7 @@ http_retries <- function() {
 # named character vector. timeout: seconds without a byte that end a try. Any
 # status is a value; that there is no answer at all is an error.
 http_request <- function(endpoint, verb, url, headers = character(), body = raw(),
-                         timeout = getOption("pool.http_timeout"), retry = TRUE) {
+                         timeout = NULL, retry = TRUE) {
   check_url(url)
   answer <- .Call(C_http_request, http_handle(), http_account(endpoint, url), list(
     verb, url, header_lines(headers), body, http_timeout(timeout),
@@ -57,7 +67,7 @@ http_account <- function(endpoint, url) {
     key = endpoint$key,
     token = bearer_token(endpoint$token),
     sas = if (!is.null(endpoint$sas)) sub("^[?&]", "", endpoint$sas),
-    version = if (is.null(version)) default_api_version else as.character(version)
+    version = as.character(version %||% endpoint_api_version())
   )
 }
 

@@ -9,7 +9,8 @@
 #' @param blob A blob's name, see [upload_blob()]; `""`: the container itself.
 #' @param duration Seconds, 15 to 60, or -1: without an end.
 #' @param lease The lease that is held, a string. For `acquire_lease()`, one (a GUID) to
-#'   have instead of one that the service makes up.
+#'   have; by default one of random digits. (An answer that is lost, and asked for again, is
+#'   the same lease.)
 #' @param period Seconds, 0 to 60, that the lease goes on for at most.
 #' @param new_lease The lease (a GUID) to have from now on.
 #' @return `acquire_lease()`, `change_lease()`: the lease, a string. The others: `NULL`,
@@ -33,7 +34,17 @@ acquire_lease <- function(container, blob = "", duration = 60, lease = NULL) {
     )
   }
   lease_request(container, blob, "acquire",
-    list(`x-ms-lease-duration` = duration, `x-ms-proposed-lease-id` = check_lease(lease)))
+    list(`x-ms-lease-duration` = duration,
+      `x-ms-proposed-lease-id` = check_lease(lease) %||% new_guid()))
+}
+
+# Not of R's generator: its numbers are the user's.
+new_guid <- function() {
+  con <- file("/dev/urandom", "rb", raw = TRUE)
+  on.exit(close(con))
+  hex <- as.character(readBin(con, "raw", 16L))
+  part <- function(from, to) paste(hex[from:to], collapse = "")
+  paste(part(1L, 4L), part(5L, 6L), part(7L, 8L), part(9L, 10L), part(11L, 16L), sep = "-")
 }
 
 #' @rdname acquire_lease
@@ -52,7 +63,8 @@ break_lease <- function(container, blob = "", period = NULL) {
 #' @rdname acquire_lease
 #' @export
 release_lease <- function(container, blob = "", lease) {
-  lease_request(container, blob, "release", list(`x-ms-lease-id` = held(lease)))
+  # Asked for again after an answer that was lost: the lease is gone, as was wanted.
+  lease_request(container, blob, "release", list(`x-ms-lease-id` = held(lease)), again = 409L)
   invisible(NULL)
 }
 
@@ -79,11 +91,15 @@ held <- function(lease, argument = "lease") {
   check_lease(lease, argument)
 }
 
-lease_request <- function(container, blob, action, headers) {
+# again: the status that after the first try says that it is done.
+lease_request <- function(container, blob, action, headers, again = NULL) {
   check_container(container)
   file <- if (!identical(blob, "")) check_blob(blob, "blob")
   url <- object_url(container, file, list(comp = "lease"))
   headers[["x-ms-lease-action"]] <- action
-  res <- request_ok(container$endpoint, "PUT", url, headers)
+  res <- request(container$endpoint, "PUT", url, headers)
+  if (res$status >= 300L && !(res$status %in% again && isTRUE(res$attempts > 1L))) {
+    stop(http_condition(res, "PUT", url))
+  }
   unname(res$headers["x-ms-lease-id"])
 }

@@ -157,7 +157,7 @@ node_failed <- function(e) {
     return() # all is done
   }
   place <- .Call(C_claim_skip, node$claim)
-  node$errors <- c(node$errors, list(list(place, e, node$traceback)))
+  node$errors <- c(node$errors, list(list(place, shown_error(e), node$traceback)))
   node$traceback <- NULL
   if (isTRUE(node$limits$stops)) {
     node$stopped <- TRUE
@@ -193,13 +193,24 @@ node_traceback <- function(last) {
   if (identical(sys.function(last), .handleSimpleError)) {
     last <- last - 1L
   }
-  first <- last
-  while (first > 0L && !is_runner(sys.function(first))) {
-    first <- first - 1L
-  }
-  vapply(sys.calls()[seq_len(last)[-seq_len(first)]], function(call) {
+  frames <- seq_len(last)[-seq_len(last_runner(last))]
+  calls <- sys.calls()[frames]
+  vapply(seq_along(frames), function(i) {
+    call <- if (takes_secrets(sys.function(frames[[i]]))) {
+      call_name(calls[[i]])
+    } else {
+      shown_call(calls[[i]])
+    }
     deparse(call, width.cutoff = 60L, nlines = 1L)[[1L]]
   }, "")
+}
+
+# The frame, up to `last`, that the running task was called from; 0: there is none.
+last_runner <- function(last) {
+  while (last > 0L && !is_runner(sys.function(last))) {
+    last <- last - 1L
+  }
+  last
 }
 
 is_runner <- function(f) identical(f, node_lapply) || identical(f, node_map)

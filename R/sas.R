@@ -26,7 +26,9 @@
 #'   or a blob where `resource` has a `/`.
 #' @param ip An IP address, or two with a hyphen between them.
 #' @param protocol `"https"` or `"https,http"`; by default both.
-#' @param policy A stored access policy of the container.
+#' @param policy A stored access policy of the container or the queue. What it says of dates
+#'   and permissions counts then: of `start`, `expiry` and `permissions`, only what is given is
+#'   in the signature.
 #' @param snapshot_time The snapshot, for `resource_type = "bs"`.
 #' @param directory_depth For `resource_type = "d"`: how many directories deep it is.
 #' @param auth_api_version The version of the service that the signature is made for.
@@ -51,6 +53,7 @@ get_account_sas <- function(account, key = account$key, start = NULL, expiry = N
                             services = "bqtf", permissions = "rl",
                             resource_types = "sco", ip = NULL, protocol = NULL,
                             auth_api_version = endpoint_api_version(), ...) {
+  check_no_dots(...)
   key <- sas_key(account, if (!missing(key)) key)
   account <- sas_account(account)
   dates <- sas_dates(start, expiry)
@@ -78,6 +81,7 @@ get_service_sas <- function(account, resource, key = account$key, service = NULL
                             resource_type = NULL, ip = NULL, protocol = NULL,
                             policy = NULL, snapshot_time = NULL, directory_depth = NULL,
                             auth_api_version = endpoint_api_version(), ...) {
+  check_no_dots(...)
   key <- sas_key(account, if (!missing(key)) key)
   if (is.null(service)) {
     service <- if (inherits(account, "storage_endpoint")) service_name(account) else "blob"
@@ -85,24 +89,30 @@ get_service_sas <- function(account, resource, key = account$key, service = NULL
   service <- check_service(service)
   account <- sas_account(account)
   resource <- sas_resource(resource)
-  dates <- sas_dates(start, expiry)
   check_api_version(auth_api_version, "auth_api_version")
   blob <- service == "blob"
   kind <- if (blob) sas_kind(resource_type, resource)
+  # The policy says the rest; what stands in both is refused.
+  free <- is.null(policy)
+  dates <- if (free || !is.null(start) || !is.null(expiry)) sas_dates(start, expiry)
   parts <- list(
     sv = auth_api_version, sr = kind,
-    sp = if (blob) {
+    sp = if (!free && is.null(permissions)) {
+      NULL
+    } else if (blob) {
       blob_permissions(permissions, kind)
     } else {
       check_letters(permissions %||% "r", "permissions", "raup")
     },
-    st = dates$start, se = dates$expiry,
+    st = if (free || !is.null(start)) dates$start,
+    se = if (free || !is.null(expiry)) dates$expiry,
     sip = check_ip(ip), spr = check_protocol(protocol),
-    si = if (!is.null(policy)) check_strings(policy, "policy", 1L),
+    si = if (!free) check_text(policy, "policy", 1L),
     sdd = check_depth(directory_depth)
   )
   text <- c(
-    parts$sp, parts$st, parts$se, paste("", service, account, resource, sep = "/"),
+    parts$sp %||% "", parts$st %||% "", parts$se %||% "",
+    paste("", service, account, resource, sep = "/"),
     parts$si %||% "", parts$sip %||% "", parts$spr %||% "", parts$sv,
     if (blob) blob_sas_text(parts, snapshot_time)
   )
@@ -113,7 +123,7 @@ get_service_sas <- function(account, resource, key = account$key, service = NULL
 # signature could set.
 blob_sas_text <- function(parts, snapshot_time) {
   c(
-    parts$sr, if (is.null(snapshot_time)) "" else check_strings(snapshot_time, "snapshot_time", 1L),
+    parts$sr, if (is.null(snapshot_time)) "" else check_text(snapshot_time, "snapshot_time", 1L),
     if (parts$sv >= "2020-12-06") "", rep("", 5L)
   )
 }
@@ -128,6 +138,7 @@ blob_permissions <- function(permissions, kind) {
 #' @export
 get_user_delegation_key <- function(account, token = account$token, key_start = NULL,
                                     key_expiry = NULL, ...) {
+  check_no_dots(...)
   check_endpoint(account, "account", "blob")
   if (is.null(token)) {
     stop_input("token", NULL, "'token' must be given: a user delegation key is got with one")
@@ -151,6 +162,10 @@ get_user_delegation_sas <- function(account, key, resource, start = NULL, expiry
                                     protocol = NULL, snapshot_time = NULL,
                                     directory_depth = NULL,
                                     auth_api_version = endpoint_api_version(), ...) {
+  check_no_dots(...)
+  if (missing(key)) {
+    stop_missing("key")
+  }
   if (!inherits(key, "user_delegation_key") || !is.character(key$Value)) {
     stop_input("key", NULL, "'key' must be what get_user_delegation_key() returns, not ",
       given_kind(key))
@@ -191,6 +206,9 @@ format.user_delegation_key <- function(x, ...) {
   paste0("<user delegation key, valid from ", x$SignedStart, " to ", x$SignedExpiry, ">")
 }
 
+#' @export
+as.character.user_delegation_key <- function(x, ...) format(x)
+
 #' @rdname get_account_sas
 #' @export
 str.user_delegation_key <- function(object, ...) {
@@ -201,97 +219,4 @@ finish_sas <- function(parts, text, key) {
   parts$sig <- sign_text(key, paste(text, collapse = "\n"))
   parts <- parts[!vapply(parts, is.null, NA)]
   paste0(names(parts), "=", vapply(parts, escape, ""), collapse = "&")
-}
-
-sas_account <- function(account) {
-  if (inherits(account, "storage_endpoint")) {
-    return(account_of(check_endpoint(account, "account")$url))
-  }
-  if (!is.character(account) || length(account) != 1L || is.na(account) ||
-    !grepl("^[a-z0-9]+$", account)) {
-    stop_input("account", NULL, "'account' must be a storage endpoint, or the name of an ",
-      "account, not ", given_kind(account)
-    )
-  }
-  account
-}
-
-sas_key <- function(account, key) {
-  if (is.null(key) && inherits(account, "storage_endpoint")) {
-    key <- account$key
-  }
-  if (is.null(key)) {
-    stop_input("key", NULL, "'key' must be given: the account's key signs")
-  }
-  check_secret(key, "key")
-}
-
-# Without slashes at its ends.
-sas_resource <- function(resource) {
-  resource <- gsub("^/+|/+$", "", check_strings(unclass(resource), "resource", 1L))
-  if (!nzchar(resource)) {
-    stop_input("resource", resource, "'resource' must name a container, a blob or a queue")
-  }
-  enc2utf8(resource)
-}
-
-sas_kind <- function(resource_type, resource) {
-  if (is.null(resource_type)) {
-    return(if (grepl("/", resource, fixed = TRUE)) "b" else "c")
-  }
-  check_choice(resource_type, "resource_type", c("c", "b", "bs", "d", "bv"))
-}
-
-# In the order that the service wants; it takes no other.
-check_letters <- function(x, argument, letters) {
-  check_strings(x, argument, 1L)
-  known <- strsplit(letters, "")[[1L]]
-  used <- strsplit(x, "")[[1L]]
-  if (!length(used) || !all(used %in% known)) {
-    stop_input(argument, x, "'", argument, "' must be letters of \"", letters, "\", not ",
-      given(x))
-  }
-  paste(known[known %in% used], collapse = "")
-}
-
-check_ip <- function(ip) {
-  if (is.null(ip)) {
-    return(NULL)
-  }
-  one <- "[0-9]{1,3}([.][0-9]{1,3}){3}"
-  check_strings(ip, "ip", 1L)
-  if (!grepl(paste0("^", one, "(-", one, ")?$"), ip)) {
-    stop_input("ip", ip, "'ip' must be an IPv4 address, or two with a hyphen between them, ",
-      "not ", given(ip))
-  }
-  ip
-}
-
-check_protocol <- function(protocol) {
-  if (is.null(protocol)) NULL else check_choice(protocol, "protocol", c("https", "https,http"))
-}
-
-check_depth <- function(x) {
-  if (is.null(x)) NULL else plain_number(check_number(x, "directory_depth", 0))
-}
-
-sas_dates <- function(start, expiry) {
-  start <- if (is.null(start)) Sys.time() - 15 * 60 else sas_date(start, "start")
-  expiry <- if (is.null(expiry)) start + 8 * 60 * 60 else sas_date(expiry, "expiry")
-  if (expiry <= start) {
-    stop_input("expiry", expiry, "'expiry' must be later than 'start'")
-  }
-  text <- function(x) strftime(x, "%Y-%m-%dT%H:%M:%SZ", tz = "UTC")
-  list(start = text(start), expiry = text(expiry))
-}
-
-sas_date <- function(x, argument) {
-  time <- tryCatch(
-    if (inherits(x, "POSIXt")) as.POSIXct(x) else as.POSIXct(x, origin = "1970-01-01"),
-    error = function(e) NULL
-  )
-  if (length(time) != 1L || is.na(time)) {
-    stop_input(argument, x, "'", argument, "' must be a date or a date-time, not ", given(x))
-  }
-  time
 }

@@ -8,9 +8,10 @@
 #' functions.
 #'
 #' @param container A [storage_container()].
-#' @param blob A blob's name, see [upload_blob()].
-#' @param ... For `create_blob_snapshot()`, metadata for the snapshot instead of the
-#'   blob's, see [set_storage_metadata()].
+#' @param blob,file A blob's name, see [upload_blob()].
+#' @param ... For `create_storage_snapshot()` and `create_blob_snapshot()`, metadata for the
+#'   snapshot instead of the blob's, see [set_storage_metadata()]. For what deletes, arguments
+#'   of the function that is named by the other name.
 #' @param snapshot,version A snapshot or version; for the deletion, `"all"` snapshots.
 #' @param confirm Whether to ask first. Only an interactive session asks.
 #' @return `create_blob_snapshot()`: the snapshot's date-time, a string.
@@ -43,7 +44,7 @@ list_blob_snapshots <- function(container, blob) {
 delete_blob_snapshot <- function(container, blob, snapshot, confirm = TRUE) {
   check_container(container)
   blob <- check_blob(blob, "blob")
-  check_strings(snapshot, "snapshot", 1L)
+  check_text(snapshot, "snapshot", 1L)
   if (confirmed(confirm, "blob snapshot", snapshot)) {
     if (snapshot == "all") {
       delete_request(container$endpoint, blob_url(container, blob),
@@ -67,7 +68,7 @@ list_blob_versions <- function(container, blob) {
 delete_blob_version <- function(container, blob, version, confirm = TRUE) {
   check_container(container)
   blob <- check_blob(blob, "blob")
-  check_strings(version, "version", 1L)
+  check_text(version, "version", 1L)
   if (confirmed(confirm, "blob version", version)) {
     delete_request(container$endpoint, blob_url(container, blob, list(versionid = version)))
   }
@@ -76,23 +77,32 @@ delete_blob_version <- function(container, blob, version, confirm = TRUE) {
 
 #' @rdname create_blob_snapshot
 #' @export
-create_storage_snapshot <- create_blob_snapshot
+create_storage_snapshot <- function(container, file, ...) {
+  check_container(container)
+  create_blob_snapshot(container, exact_blob(file), ...)
+}
 
 #' @rdname create_blob_snapshot
 #' @export
-list_storage_snapshots <- list_blob_snapshots
+list_storage_snapshots <- function(container, blob) list_blob_snapshots(container, blob)
 
 #' @rdname create_blob_snapshot
 #' @export
-delete_storage_snapshot <- delete_blob_snapshot
+delete_storage_snapshot <- function(container, file, ...) {
+  check_container(container)
+  delete_blob_snapshot(container, exact_blob(file), ...)
+}
 
 #' @rdname create_blob_snapshot
 #' @export
-list_storage_versions <- list_blob_versions
+list_storage_versions <- function(container, blob) list_blob_versions(container, blob)
 
 #' @rdname create_blob_snapshot
 #' @export
-delete_storage_version <- delete_blob_version
+delete_storage_version <- function(container, file, ...) {
+  check_container(container)
+  delete_blob_version(container, exact_blob(file), ...)
+}
 
 # Of the blob of this name alone: the listing has all whose names begin so.
 list_moments <- function(container, blob, include, column) {

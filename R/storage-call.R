@@ -18,7 +18,7 @@
 #' @param http_status_handler What an answer of status 300 or more is: an error, a
 #'   warning, a message, or (`"pass"`) a value like any other.
 #' @param timeout Seconds without a byte from the service, after which a try is given
-#'   up; `NULL`: 30.
+#'   up; `NULL`: as `options(pool.http_timeout)` has it, or 30.
 #' @param progress Not used.
 #' @param return_headers Whether the headers of the answer are the value, not its
 #'   body.
@@ -48,15 +48,16 @@ call_storage_endpoint <- function(endpoint, path, options = list(), headers = li
                                   timeout = getOption("pool.http_timeout"),
                                   progress = NULL,
                                   return_headers = http_verb == "HEAD") {
+  check_no_dots(...)
   check_endpoint(endpoint, "endpoint")
-  path <- sub("^/", "", check_strings(path, "path", 1L))
+  path <- sub("^/", "", check_text(path, "path", 1L))
   http_verb <- check_choice(http_verb, "http_verb",
     eval(formals(call_storage_endpoint)$http_verb))
   handler <- check_choice(http_status_handler, "http_status_handler",
     eval(formals(call_storage_endpoint)$http_status_handler))
   check_flag(return_headers, "return_headers")
   url <- service_url(endpoint, escape_path(path), check_query(options))
-  res <- request(endpoint, http_verb, url, headers, body, timeout)
+  res <- request(endpoint, http_verb, url, headers, body, if (!missing(timeout)) timeout)
   if (handler == "pass") {
     return(res)
   }
@@ -76,11 +77,20 @@ call_storage_endpoint <- function(endpoint, path, options = list(), headers = li
 do_container_op <- function(container, operation = "", options = list(),
                             headers = list(), http_verb = "GET", ...) {
   check_container(container)
-  operation <- sub("^/+", "", check_strings(operation, "operation", 1L))
+  operation <- sub("^/+", "", check_text(operation, "operation", 1L))
   path <- if (nzchar(operation)) paste0(container$name, "/", operation) else container$name
   call_storage_endpoint(container$endpoint, path,
     options = options, headers = headers, http_verb = http_verb, ...
   )
+}
+
+# Of functions that take `...` for what AzureStor's have there: a typo is no argument.
+check_no_dots <- function(...) {
+  if (...length()) {
+    name <- ...names()[1L]
+    argument <- if (is.null(name) || is.na(name) || !nzchar(name)) "..." else name
+    stop_input(argument, NULL, "'", argument, "' is no argument of this function")
+  }
 }
 
 # The choices are the default, so a vector of all of them is the first.
@@ -101,7 +111,9 @@ check_query <- function(options) {
     !all(nzchar(names(options)))) || anyDuplicated(names(options))) {
     stop_input("options", NULL, "'options' must be a named list, each name once")
   }
-  ok <- vapply(options, function(x) is.null(x) || is.atomic(x) && length(x) == 1L && !is.na(x), NA)
+  ok <- vapply(options, function(x) {
+    is.null(x) || is.atomic(x) && length(x) == 1L && !is.na(x) && (!is.character(x) || validEnc(x))
+  }, NA)
   if (!all(ok)) {
     stop_input("options", NULL, "'options' must be a list of single values; '",
       names(options)[which(!ok)[1L]], "' is none"
@@ -127,7 +139,8 @@ check_headers <- function(headers, argument = "headers") {
   }
   for (name in names) {
     x <- values[[name]]
-    if (length(x) != 1L || is.na(x) || grepl("[\\x00-\\x08\\x0a-\\x1f\\x7f]", x, perl = TRUE)) {
+    if (length(x) != 1L || is.na(x) || !validEnc(x) ||
+      grepl("[\\x00-\\x08\\x0a-\\x1f\\x7f]", x, perl = TRUE)) {
       stop_input(argument, NULL, "'", argument, "' must be single values without ",
         "control characters; '", name, "' is none"
       )
@@ -150,22 +163,11 @@ check_body <- function(body) {
   }
 }
 
-check_stall <- function(timeout) {
-  if (!is.null(timeout) && (!is.numeric(timeout) || length(timeout) != 1L ||
-    is.na(timeout) || timeout <= 0)) {
-    stop_input("timeout", timeout, "'timeout' must be a number of seconds above 0, ",
-      "or NULL, not ", given(timeout)
-    )
-  }
-  timeout
-}
-
 # The answer, whatever its status.
 request <- function(endpoint, verb, url, headers = list(), body = NULL,
-                    timeout = getOption("pool.http_timeout"), retry = TRUE) {
+                    timeout = NULL, retry = TRUE) {
   headers <- check_headers(headers)
   body <- check_body(body)
-  check_stall(timeout)
   check_plain(url)
   http_request(credentials(endpoint), verb, url, headers, body, timeout, retry)
 }

@@ -6,10 +6,12 @@
 #' owner stored with it: pairs of names and strings.
 #'
 #' @param object A [storage_container()].
-#' @param file A blob's name, see [upload_blob()]. Left out: the container itself.
+#' @param file,blob A blob's name, see [upload_blob()], by either argument. Left out: the
+#'   container itself.
 #' @param ... For `set_storage_metadata()`, the metadata: named strings, numbers or
 #'   logicals; `NULL` takes a name away. A name is letters, digits and `_`, not a digit
-#'   first, and its case does not count; a value is ASCII. Otherwise nothing.
+#'   first, and its case does not count; a value is ASCII. (None can be named `file` or
+#'   `blob` here.) Otherwise nothing.
 #' @param snapshot,version A snapshot or version of the blob, see
 #'   [create_blob_snapshot()].
 #' @param keep_existing Whether metadata that there is stays, where it is not set anew.
@@ -27,15 +29,18 @@
 #' get_storage_metadata(cont, "report.csv")
 #' }
 #' @export
-get_storage_properties <- function(object, file, snapshot = NULL, version = NULL, ...) {
-  as.list(head_of(object, if (!missing(file)) file, list(), snapshot, version))
+get_storage_properties <- function(object, file, snapshot = NULL, version = NULL, ...,
+                                   blob) {
+  check_no_dots(...)
+  as.list(head_of(object, one_blob(file, blob), list(), snapshot, version))
 }
 
 #' @rdname get_storage_properties
 #' @export
-get_storage_metadata <- function(object, file, snapshot = NULL, version = NULL, ...) {
-  headers <- head_of(object, if (!missing(file)) file, list(comp = "metadata"), snapshot,
-    version)
+get_storage_metadata <- function(object, file, snapshot = NULL, version = NULL, ...,
+                                 blob) {
+  check_no_dots(...)
+  headers <- head_of(object, one_blob(file, blob), list(comp = "metadata"), snapshot, version)
   headers <- headers[startsWith(names(headers), "x-ms-meta-")]
   names(headers) <- substring(names(headers), 11L)
   as.list(headers)
@@ -43,10 +48,10 @@ get_storage_metadata <- function(object, file, snapshot = NULL, version = NULL, 
 
 #' @rdname get_storage_properties
 #' @export
-set_storage_metadata <- function(object, file, ..., keep_existing = TRUE) {
+set_storage_metadata <- function(object, file, ..., keep_existing = TRUE, blob) {
   check_container(object, "object")
   check_flag(keep_existing, "keep_existing")
-  file <- if (!missing(file)) check_blob(file)
+  file <- one_blob(file, blob)
   meta <- list(...)
   metadata_headers(meta, "...")
   if (keep_existing) {
@@ -63,15 +68,23 @@ set_storage_metadata <- function(object, file, ..., keep_existing = TRUE) {
   invisible(meta)
 }
 
+# The blob's exact name, by whichever argument it was given; NULL: by none.
+one_blob <- function(file, blob) {
+  if (missing(blob)) {
+    return(if (!missing(file)) check_blob(file))
+  }
+  if (!missing(file)) {
+    stop_input("blob", NULL, "'blob' cannot be given beside 'file': they are the same")
+  }
+  check_blob(blob, "blob")
+}
+
 object_url <- function(container, file, options) {
   if (is.null(file)) container_url(container, options) else blob_url(container, file, options)
 }
 
 head_of <- function(object, file, options, snapshot, version) {
   check_container(object, "object")
-  if (!is.null(file)) {
-    file <- check_blob(file)
-  }
   url <- object_url(object, file, c(options, version_query(snapshot, version)))
   request_ok(object$endpoint, "HEAD", url)$headers
 }
@@ -94,7 +107,7 @@ metadata_headers <- function(meta, argument = "metadata") {
   }
   meta <- meta[!vapply(meta, is.null, NA)]
   values <- vapply(meta, function(x) {
-    if (!is.atomic(x) || length(x) != 1L || is.na(x) ||
+    if (!is.atomic(x) || length(x) != 1L || is.na(x) || !validEnc(metadata_text(x)) ||
       grepl("[^ -~]", metadata_text(x)) || grepl("^ | $", metadata_text(x))) {
       stop_input(argument, NULL, "'", argument, "' must be metadata: single values of ",
         "printable ASCII, without spaces at their ends"

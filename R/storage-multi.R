@@ -63,7 +63,7 @@ multiupload_blob <- function(container, src, dest, recursive = FALSE,
   set <- upload_set(src, if (!missing(dest)) dest, recursive)
   transfers <- upload_rows(container, set$local, set$dest, options)
   done <- run_rows(container, transfers, many, progress)
-  shown <- vapply(set$local, function(x) if (is.character(x)) x else "<memory>", "")
+  shown <- vapply(set$local, shown_file, "")
   finish_many(transfer_table(shown, set$dest, done), done, on_error)
 }
 
@@ -149,7 +149,8 @@ check_concurrent <- function(x) {
 
 # The pattern in the last part of a path, as a regular expression; NULL: none.
 wildcard <- function(src) {
-  if (length(src) != 1L || inherits(src, "AsIs") || !is.character(src) || is.na(src)) {
+  if (length(src) != 1L || inherits(src, "AsIs") || !is.character(src) || is.na(src) ||
+    !validEnc(src)) {
     return(NULL)
   }
   last <- sub("^.*/", "", src)
@@ -191,6 +192,9 @@ one_directory <- function(dest) {
 
 # A list of local (a list of paths and raw vectors) and dest (exact names).
 upload_set <- function(src, dest, recursive) {
+  if (missing(src)) {
+    stop_missing("src")
+  }
   if (is.list(src) && !inherits(src, "connection")) {
     check_lengths(src, dest)
     local <- lapply(src, upload_source)
@@ -222,6 +226,9 @@ upload_set <- function(src, dest, recursive) {
 
 # A list of src (exact names), dest (paths) and error (NA, or why it cannot be).
 download_set <- function(container, src, dest, recursive) {
+  if (missing(src)) {
+    stop_missing("src")
+  }
   pattern <- wildcard(src)
   if (is.null(pattern)) {
     src <- check_names_of_blobs(src, "src")
@@ -229,7 +236,7 @@ download_set <- function(container, src, dest, recursive) {
       check_lengths(src, src)
       dest <- vapply(src, default_file, "", USE.NAMES = FALSE)
     } else {
-      check_strings(dest, "dest")
+      check_destinations(dest)
       check_lengths(src, dest)
       if (length(src) == 1L && dir.exists(dest)) {
         stop_input("dest", dest, "'dest' must be the path of a file, not of a directory: ",
@@ -241,7 +248,7 @@ download_set <- function(container, src, dest, recursive) {
   }
   src <- sub("^/+", "", src)
   dir <- if (grepl("/", src, fixed = TRUE)) sub("[^/]*$", "", src) else ""
-  dest <- path.expand(check_strings(one_directory(dest %||% "."), "dest"))
+  dest <- path.expand(check_destinations(one_directory(dest %||% ".")))
   if (file.exists(dest) && !dir.exists(dest)) {
     stop_input("dest", dest, "'dest' must be a directory, not ", given(dest))
   }
@@ -251,6 +258,14 @@ download_set <- function(container, src, dest, recursive) {
   }
   local <- substring(names, nchar(dir) + 1L)
   list(src = names, dest = file.path(sub("/$", "", dest), local), error = unsafe(local))
+}
+
+# Not "", which would be the system's root.
+check_destinations <- function(dest) {
+  if (!all(nzchar(check_strings(dest, "dest")))) {
+    stop_input("dest", dest, "'dest' must be paths, not ", given(""))
+  }
+  dest
 }
 
 matching_blobs <- function(container, dir, pattern, recursive) {

@@ -162,12 +162,28 @@ new_queue <- function(name, endpoint) {
 }
 
 resolve_queue <- function(endpoint, name, key, token, sas, api_version) {
+  if (missing(endpoint)) {
+    stop_missing("endpoint")
+  }
+  if (!is.character(endpoint)) {
+    no_credentials(key, token, sas)
+  }
   if (inherits(endpoint, "storage_queue")) {
+    if (!is.null(name)) {
+      stop_input("name", NULL, "'name' cannot be given beside a queue")
+    }
     return(check_queue(endpoint, "endpoint"))
   }
   if (is.character(endpoint)) {
     if (length(endpoint) == 1L && !is.na(endpoint) && !is_connection_string(endpoint)) {
       parts <- parse_storage_url(endpoint, "endpoint")
+      if (nzchar(parts$blob)) {
+        stop_input("endpoint", NULL, "'endpoint' must be the URL of a queue; this one goes on ",
+          "behind its name")
+      }
+      if (nzchar(parts$container) && !is.null(name)) {
+        stop_input("name", NULL, "'name' cannot be given beside the URL of a queue")
+      }
       name <- name %||% if (nzchar(parts$container)) parts$container
       endpoint <- parts$endpoint
       sas <- sas %||% if (nzchar(parts$query)) parts$query
@@ -179,6 +195,9 @@ resolve_queue <- function(endpoint, name, key, token, sas, api_version) {
 }
 
 check_queue <- function(x, argument = "queue") {
+  if (missing(x)) {
+    stop_missing(argument)
+  }
   if (!is.list(x) || !inherits(x, "storage_queue")) {
     stop_input(argument, NULL, "'", argument, "' must be a storage queue, not ", given_kind(x))
   }
@@ -191,7 +210,7 @@ queue_url <- function(queue, path = "", options = list()) {
   service_url(queue$endpoint, paste0(queue$name, path), options)
 }
 
-is_whole <- function(x) is.numeric(x) && length(x) == 1L && !is.na(x) && x == trunc(x)
+is_whole <- function(x) is.numeric(x) && length(x) == 1L && is.finite(x) && x == trunc(x)
 
 check_count <- function(n) {
   if (!is_whole(n) || n < 1 || n > 32) {
@@ -210,18 +229,15 @@ check_visibility <- function(x, least) {
 }
 
 message_path <- function(id) {
-  paste0("/messages/", escape(check_strings(id, "id", 1L)))
+  paste0("/messages/", escape(check_text(id, "id", 1L)))
 }
 
 receipt <- function(pop_receipt) {
-  list(popreceipt = check_strings(pop_receipt, "pop_receipt", 1L))
+  list(popreceipt = check_text(pop_receipt, "pop_receipt", 1L))
 }
 
 message_body <- function(text, base64) {
-  if (!validEnc(check_strings(text, "text", 1L))) {
-    stop_input("text", NULL, "'text' must be valid text")
-  }
-  text <- enc2utf8(text)
+  text <- enc2utf8(check_text(text, "text", 1L))
   if (check_flag(base64, "base64")) {
     text <- base64_encode(text)
   } else if (grepl("[\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f]", text, perl = TRUE)) {

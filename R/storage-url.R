@@ -1,8 +1,10 @@
 # URLs: taken apart, put together, escaped. Names are data: whatever stands in a
 # blob's name, it is a part of the path and nothing else.
 
-# The host of an account's service: 1 is the account, 2 the service.
-account_host <- "^([a-z0-9]+)(?:-secondary)?[.](blob|queue|file|table|dfs)[.].*$"
+# The host of an account's service: 1 is the account, 2 the service. Between them is
+# the DNS zone, where the account has one.
+account_host <- paste0("^([a-z0-9]+)(?:-secondary)?(?:[.]z[0-9]+)?",
+  "[.](blob|queue|file|table|dfs)[.].*$")
 
 stop_url <- function(argument, ...) {
   stop_input(argument, NULL, "'", argument, "' ", ...)
@@ -11,8 +13,14 @@ stop_url <- function(argument, ...) {
 # A list of scheme, host, port (a string, maybe ""), path (escaped as it was) and
 # query (without "?").
 parse_url <- function(url, argument = "url") {
+  if (missing(url)) {
+    stop_missing(argument)
+  }
   if (!is.character(url) || length(url) != 1L || is.na(url)) {
     stop_url(argument, "must be a URL, a string, not ", given_kind(url))
+  }
+  if (!validEnc(as.vector(url))) {
+    stop_url(argument, "is not valid text")
   }
   pattern <- paste0("^(https?)://([^/?#@\\[\\]:]+|\\[[0-9A-Fa-f:.]+\\])(?::([0-9]{1,5}))?",
     "(/[^?#]*)?(?:[?]([^#]*))?(?:#.*)?$")
@@ -40,25 +48,14 @@ check_plain <- function(url) {
   invisible(url)
 }
 
-# Is the account's name in the path, as with the emulator?
-path_style <- function(parts) {
-  !grepl(account_host, parts$host) &&
-    (grepl("^([0-9.]+|\\[.*\\]|[^.]+)$", parts$host) || nzchar(gsub("/", "", parts$path)))
-}
-
-path_segments <- function(path) {
-  segments <- strsplit(path, "/", fixed = TRUE)[[1L]]
-  segments[nzchar(segments)]
-}
+# Of the URL of a container or a blob: is the account's name in the path, as with the
+# emulator? That is so where the host is an address, or has a name of one part; one with
+# dots is an account's, or the domain that somebody has for it.
+path_style <- function(parts) grepl("^([0-9.]+|\\[.*\\]|[^.]+)$", parts$host)
 
 account_of <- function(url) {
-  parts <- parse_url(url, "endpoint")
-  if (path_style(parts)) {
-    segments <- path_segments(parts$path)
-    if (length(segments)) segments[[1L]] else ""
-  } else {
-    sub("-secondary$", "", sub("[.].*$", "", parts$host))
-  }
+  parse_url(url, "endpoint")
+  account_name(list(url = url), url)
 }
 
 # The URL of a container or a blob: a list of endpoint (a URL), container and blob
@@ -74,15 +71,37 @@ parse_storage_url <- function(url, argument = "url") {
   }
   container <- sub("/.*$", "", path)
   blob <- if (grepl("/", path, fixed = TRUE)) sub("^[^/]*/", "", path) else ""
-  list(endpoint = base, container = unescape(container), blob = unescape(blob),
-    query = parts$query)
+  list(endpoint = base, container = unescape(container, argument),
+    blob = unescape(blob, argument), query = parts$query)
 }
 
-unescape <- function(text) {
-  text <- utils::URLdecode(text)
+unescape <- function(text, argument = "url") {
+  bytes <- charToRaw(enc2utf8(text))
+  at <- which(bytes == charToRaw("%"))
+  if (length(at)) {
+    high <- hex_digits[as.integer(bytes[at + 1L]) + 1L]
+    low <- hex_digits[as.integer(bytes[at + 2L]) + 1L]
+    if (anyNA(high) || anyNA(low) || any(high == 0L & low == 0L)) {
+      stop_url(argument, "has a % without the two digits of a byte of text")
+    }
+    bytes[at] <- as.raw(16L * high + low)
+    bytes <- bytes[-c(at + 1L, at + 2L)]
+  }
+  text <- rawToChar(bytes)
+  if (!validUTF8(text)) {
+    stop_url(argument, "has a name in it that is not valid UTF-8")
+  }
   Encoding(text) <- "UTF-8"
   text
 }
+
+# By the code of a character, from 0.
+hex_digits <- local({
+  values <- rep(NA_integer_, 256L)
+  values[utf8ToInt("0123456789") + 1L] <- 0:9
+  values[utf8ToInt("abcdef") + 1L] <- values[utf8ToInt("ABCDEF") + 1L] <- 10:15
+  values
+})
 
 # Everything but what is never special in a URL; vectorized.
 escape <- function(text, keep = "") {
@@ -136,10 +155,13 @@ blob_url <- function(container, blob, options = list()) {
 }
 
 check_names_of_blobs <- function(x, argument, n = NULL) {
+  if (missing(x)) {
+    stop_missing(argument)
+  }
   exact <- inherits(x, "AsIs")
-  x <- check_strings(if (exact) unclass(x) else x, argument, n)
-  valid <- validEnc(as.vector(x))
-  text <- enc2utf8(as.vector(x))
+  x <- check_strings(bare_text(x), argument, n)
+  valid <- validEnc(x)
+  text <- enc2utf8(x)
   if (!exact) {
     text <- sub("^/+", "", text)
   }
@@ -159,7 +181,7 @@ check_blob <- function(x, argument = "file") check_names_of_blobs(x, argument, 1
 
 # "" for the container itself, otherwise "dir/".
 check_dir <- function(x, argument = "dir") {
-  check_strings(x, argument, 1L)
+  check_text(x, argument, 1L)
   if (inherits(x, "AsIs")) {
     x <- unclass(x)
   } else {

@@ -1,7 +1,7 @@
 # What the engine is told of transfers, and what it answers: lists of columns, one
 # row for each.
 
-# R's part of the answer to "how do the options of an upload read".
+# What the arguments of an upload come to, the same for all its files.
 upload_options <- function(container, type, blocksize, lease, put_md5, append, use_azcopy,
                            metadata, content_type) {
   check_azcopy(use_azcopy)
@@ -12,7 +12,17 @@ upload_options <- function(container, type, blocksize, lease, put_md5, append, u
     )
   }
   if (!is.null(content_type)) {
-    check_strings(content_type, "content_type", 1L)
+    check_text(content_type, "content_type", 1L)
+  }
+  if (append) {
+    if (!is.null(metadata)) {
+      stop_input("metadata", NULL, "'metadata' cannot be given with append = TRUE: the blob ",
+        "keeps its own; see set_storage_metadata()")
+    }
+    if (!is.null(content_type)) {
+      stop_input("content_type", content_type, "'content_type' cannot be given with ",
+        "append = TRUE: the blob keeps its own")
+    }
   }
   headers <- c(
     check_headers(list(
@@ -63,21 +73,24 @@ check_blocksize <- function(x, most) {
 
 version_query <- function(snapshot, version) {
   if (!is.null(snapshot)) {
-    check_strings(snapshot, "snapshot", 1L)
+    check_text(snapshot, "snapshot", 1L)
   }
   if (!is.null(version)) {
-    check_strings(version, "version", 1L)
+    check_text(version, "version", 1L)
   }
   list(snapshot = snapshot, versionid = version)
 }
 
 # A path, or the bytes.
 upload_source <- function(src, argument = "src") {
+  if (missing(src)) {
+    stop_missing(argument)
+  }
   if (is.raw(src)) {
     return(src)
   }
   if (inherits(src, "connection")) {
-    return(read_connection(src))
+    return(read_connection(src, argument))
   }
   if (!is.character(src) || length(src) != 1L || is.na(src)) {
     stop_input(argument, NULL, "'", argument, "' must be the path of a file, a raw ",
@@ -91,7 +104,18 @@ upload_source <- function(src, argument = "src") {
   path
 }
 
-read_connection <- function(con) {
+# Of a raw connection all that it holds, wherever it is: who has just written to it
+# means that.
+read_connection <- function(con, argument) {
+  if (inherits(con, "rawConnection")) {
+    if (summary(con)[["can read"]] != "yes") {
+      return(rawConnectionValue(con))
+    }
+    seek(con, 0)
+  }
+  if (isOpen(con)) {
+    check_readable(con, argument)
+  }
   if (inherits(con, "textConnection")) {
     return(charToRaw(paste(enc2utf8(readLines(con)), collapse = "\n")))
   }
@@ -108,7 +132,21 @@ read_connection <- function(con) {
   }
 }
 
+check_readable <- function(con, argument) {
+  about <- summary(con)
+  if (about[["can read"]] != "yes") {
+    stop_input(argument, NULL, "'", argument, "' is a connection that is open only for writing")
+  }
+  if (about$text != "binary" && !inherits(con, "textConnection")) {
+    stop_input(argument, NULL, "'", argument, "' is a connection that is open for text, where ",
+      "bytes are read: open it with \"rb\", or leave it closed")
+  }
+}
+
 default_blob <- function(src) {
+  if (missing(src)) {
+    stop_missing("src")
+  }
   if (!is.character(src) || length(src) != 1L || is.na(src)) {
     stop_input("dest", NULL, "'dest' must be given where 'src' is not a file")
   }
@@ -132,8 +170,8 @@ check_destination <- function(dest) {
     return(NULL)
   }
   if (inherits(dest, "connection")) {
-    if (inherits(dest, "textConnection") || summary(dest)[["can write"]] != "yes" ||
-      !isOpen(dest, "write")) {
+    about <- summary(dest)
+    if (about$text != "binary" || about[["can write"]] != "yes" || !isOpen(dest, "write")) {
       stop_input("dest", NULL, "'dest' must be a connection that is open for writing ",
         "bytes"
       )

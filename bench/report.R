@@ -7,7 +7,9 @@ source(file.path(dirname(sub("^--file=", "", grep("^--file=", commandArgs(FALSE)
 )[1L])), "common.R"))
 source(beside("plot.R"))
 
-scripts <- c("startup", "overhead", "throughput", "transfer", "memory", "tail", "workers")
+scripts <- c(
+  "startup", "overhead", "throughput", "transfer", "memory", "tail", "workers", "storage"
+)
 files <- file.path(results_dir, paste0(scripts, ".rds"))
 scripts <- scripts[file.exists(files)]
 found <- lapply(setNames(files[file.exists(files)], scripts), readRDS)
@@ -57,8 +59,9 @@ machine_of <- function(found) {
 
 # ---- The page ----------------------------------------------------------------
 
-# Ten workers against two are the pool against itself: no peer is in that figure.
-draw_figure(found[setdiff(scripts, "workers")], beside("bench.png"))
+# Ten workers against two are the pool against itself, and blobs have peers of their own:
+# neither is in that figure.
+draw_figure(found[setdiff(scripts, c("workers", "storage"))], beside("bench.png"))
 
 writeLines(c(
   "# Benchmarks", "",

@@ -1,8 +1,7 @@
 # Blobs to and from Azurite: many small ones, and a large one; beside curl, whose
 # requests are ready-made and not signed one by one, and AzureStor.
 #
-#   tools/with-azurite.sh build Rscript bench/storage.R [rounds]
-#       (after `make install deps`, or: make bench)
+#   Rscript bench/storage.R [rounds]     (after `make install deps`, or: make bench)
 
 source(file.path(dirname(sub("^--file=", "", grep("^--file=", commandArgs(FALSE),
   value = TRUE
@@ -13,7 +12,10 @@ describe_machine()
 
 # ---- The service -------------------------------------------------------------
 
-programs <- beside("../build/azurite/node_modules/.bin")
+programs <- Sys.getenv("AZURITE_PROGRAMS", beside("../build/azurite/node_modules/.bin"))
+if (!file.exists(file.path(programs, "azurite-blob"))) {
+  stop("there is no Azurite in ", programs)
+}
 key <- paste0(
   "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/",
   "K1SZFPTOtr/KBHBeksoGMGw=="

@@ -20,7 +20,7 @@ needs <- list(
 )
 optional <- list(
   test = c("data.table", "doParallel", "later"),
-  bench = c("callr", "mirai", "future.apply", "clustermq", "shard")
+  bench = c("callr", "mirai", "future.apply", "clustermq", "shard", "AzureStor")
 )
 hard <- c("Depends", "Imports", "LinkingTo")
 r_number <- getRversion()

@@ -53,6 +53,9 @@ format    command clang-format         clang-format
 valgrind  command valgrind             valgrind
 bench     command cmake                cmake                 nanonext
 bench     header  zmq.h                libzmq3-dev           clustermq
+bench     command node                 nodejs
+bench     command npm                  npm
+bench     command curl                 curl
 TABLE
 }
 
@@ -113,7 +116,7 @@ fi
 # shellcheck disable=SC2086 # the needs are words
 R_LIBS=$PWD/$lib Rscript --no-save --no-restore tools/deps.R "$lib" $needs
 
-if [[ $needs == *" demo "* || $needs == *" test "* ]] &&
+if [[ $needs == *" demo "* || $needs == *" test "* || $needs == *" bench "* ]] &&
   [[ ! -x $build/azurite/node_modules/.bin/azurite-blob ]]; then
   printf 'Installing %s into %s/azurite\n' "$azurite" "$build"
   mkdir -p "$build/azurite"

@@ -84,3 +84,19 @@ expect_input_error <- function(expr, argument) {
   expect_match(conditionMessage(e), argument, fixed = TRUE)
   invisible(e)
 }
+
+# A function of the package replaced for a test: local_binding(name = function).
+local_binding <- function(..., env = parent.frame()) {
+  new <- list(...)
+  namespace <- asNamespace("pool")
+  put <- function(values) {
+    for (name in names(values)) {
+      get("unlockBinding", baseenv())(name, namespace)
+      assign(name, values[[name]], envir = namespace)
+      lockBinding(name, namespace)
+    }
+  }
+  old <- mget(names(new), envir = namespace)
+  put(new)
+  withr::defer(put(old), envir = env)
+}

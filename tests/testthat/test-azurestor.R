@@ -54,10 +54,10 @@ test_that("blobs go both ways", {
   expect_identical(list_blobs(cont, recursive = FALSE)[c("name", "size", "isdir")],
     flat[c("name", "size", "isdir")])
   # They set no digest where none is asked for, so ours may be there.
-  expect_true(setequal(names(theirs("list_blobs")(cont, info = "all")),
-    c(names(list_blobs(cont, info = "all")), "Type")) ||
-    all(names(list_blobs(cont, info = "all")) %in% c(names(theirs("list_blobs")(cont,
-      info = "all")), "Content-MD5")))
+  ours <- names(list_blobs(cont, info = "all"))
+  other <- names(theirs("list_blobs")(cont, info = "all"))
+  expect_gt(length(ours), 10L)
+  expect_setequal(setdiff(ours, "Content-MD5"), setdiff(other, c("Content-MD5", "Type")))
 })
 
 test_that("metadata, snapshots, leases, append blobs, objects and signatures go both ways", {

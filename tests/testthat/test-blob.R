@@ -53,3 +53,25 @@ test_that("bad arguments", {
   expect_input_error(delete_blob_dir(cont, "x", recursive = NA), "recursive")
   expect_input_error(create_blob_dir(cont, 1), "dir")
 })
+
+test_that("only \"/\" empties a container", {
+  cont <- local_container()
+  for (name in c("x", "d/x", "./x")) storage_upload(cont, raw(1), name)
+  for (bad in list("", I(""), "//")) {
+    expect_input_error(delete_blob_dir(cont, bad, recursive = TRUE, confirm = FALSE), "dir")
+    expect_input_error(delete_storage_dir(cont, bad, confirm = FALSE), "dir")
+  }
+  delete_blob_dir(cont, I("/"), recursive = TRUE, confirm = FALSE) # of the name "/"
+  expect_identical(nrow(list_blobs(cont)), 3L)
+  delete_storage_dir(cont, ".", recursive = TRUE, confirm = FALSE)
+  expect_setequal(list_blobs(cont, info = "name"), c("x", "d/x"))
+  delete_storage_dir(cont, "/", recursive = TRUE, confirm = FALSE)
+  expect_identical(nrow(list_blobs(cont)), 0L)
+})
+
+test_that("the argument that is wrong is named as it was given", {
+  cont <- storage_container("https://acc.blob.core.windows.net/docs")
+  expect_input_error(storage_file_exists(cont, 1), "file")
+  expect_input_error(delete_storage_file(cont, 1), "file")
+  expect_input_error(delete_storage_file("docs", "x"), "container")
+})

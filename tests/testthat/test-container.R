@@ -82,3 +82,67 @@ test_that("bad names and bad containers", {
   expect_input_error(list_blobs(unclass(cont)), "container")
   expect_input_error(list_blobs(endp), "container")
 })
+
+test_that("credentials beside an endpoint, a container or a queue are refused", {
+  endp <- blob_endpoint("https://acc.blob.core.windows.net")
+  cont <- storage_container(endp, "docs")
+  expect_input_error(storage_container(cont, key = "a2V5"), "endpoint")
+  expect_input_error(delete_storage_container(cont, sas = "sig=x"), "endpoint")
+  expect_input_error(list_storage_containers(endp, key = "a2V5"), "endpoint")
+  expect_input_error(list_blob_containers(endp, token = "t"), "endpoint")
+})
+
+test_that("headers of a new container are the service's", {
+  endp <- azurite()
+  cont <- create_storage_container(endp, unique_name(), `x-ms-meta-a` = "1")
+  withr::defer(delete_storage_container(cont, confirm = FALSE))
+  expect_identical(get_storage_metadata(cont), list(a = "1"))
+  expect_input_error(create_storage_container(endp, "docs", Authorization = "x"), "Authorization")
+})
+
+test_that("who is there is asked, and what is not confirmed stays", {
+  cont <- local_container()
+  storage_upload(cont, charToRaw("x"), "x")
+  create_blob_snapshot(cont, "x")
+  asked <- character()
+  answer <- FALSE
+  local_binding(somebody_there = function() TRUE)
+  local_binding(ask = function(text) {
+    asked <<- c(asked, text)
+    answer
+  })
+  for (answer in c(FALSE, NA)) {
+    delete_blob(cont, "x")
+    delete_blob_snapshot(cont, "x", "all")
+    delete_blob_dir(cont, "/", recursive = TRUE)
+    delete_storage_container(cont)
+  }
+  expect_length(asked, 8L)
+  expect_match(asked[1:4], "blob 'x'|snapshot 'all'|directory '/'|container 'c[0-9-]+'")
+  expect_true(blob_exists(cont, "x"))
+  expect_length(list_blob_snapshots(cont, "x"), 1L)
+  delete_blob_snapshot(cont, "x", "all", confirm = FALSE)
+  expect_length(asked, 8L)
+  answer <- TRUE
+  delete_blob(cont, "x")
+  expect_length(asked, 9L)
+  expect_false(blob_exists(cont, "x"))
+})
+
+test_that("a container that was made, but whose answer was lost, is no error", {
+  endp <- azurite()
+  name <- unique_name()
+  port <- engine_proxy(sprintf("PUT|%s|1|lost", name))
+  there <- endp
+  there$url <- sub(":[0-9]+/", paste0(":", port, "/"), endp$url)
+  expect_silent(create_storage_container(there, name))
+  withr::defer(delete_storage_container(endp, name, confirm = FALSE))
+  expect_identical(http_failure(create_storage_container(there, name))$status, 409L)
+})
+
+test_that("what AzureStor has for file shares is left to it", {
+  share <- structure(list(name = "share"), class = c("file_share", "storage_container"))
+  expect_error(format(share), NA)
+  expect_no_match(paste(format(share), collapse = ""), "blob container")
+  expect_no_match(paste(as.character(share), collapse = ""), "blob container")
+})

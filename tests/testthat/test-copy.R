@@ -36,3 +36,14 @@ test_that("bad arguments", {
   expect_input_error(multicopy_url_to_storage(cont, character()), "src")
   expect_input_error(multicopy_url_to_storage(cont, c(url, url)), "dest")
 })
+
+test_that("a copy that fails has the request's number, once", {
+  cont <- local_container()
+  src <- pool:::blob_url(cont, "missing")
+  e <- tryCatch(multicopy_url_to_storage(cont, src, "x"), pool_transfer_error = identity)
+  error <- e$errors[[1]]
+  expect_s3_class(error, "pool_http_error")
+  expect_true(nzchar(error$request_id))
+  expect_identical(lengths(gregexpr("(request ", conditionMessage(error), fixed = TRUE)), 1L)
+  expect_no_match(e$files$error, "(request ", fixed = TRUE)
+})

@@ -158,3 +158,60 @@ test_that("plain http: is for this machine alone", {
   withr::local_options(pool.allow_http = TRUE)
   expect_silent(pool:::check_plain("http://example.com"))
 })
+
+test_that("the URLs in a connection string are looked at like any other", {
+  endp <- storage_endpoint("BlobEndpoint=https://acc.blob.core.windows.net/?sv=1&sig=abc")
+  expect_identical(endp$url, "https://acc.blob.core.windows.net/")
+  expect_identical(endp$sas, "sv=1&sig=abc")
+  expect_input_error(
+    storage_endpoint("BlobEndpoint=https://acc.blob.core.windows.net/container"), "endpoint"
+  )
+  endp <- storage_endpoint("BlobEndpoint=http://127.0.0.1:1/acc;AccountKey=a2V5")
+  expect_identical(endp$url, "http://127.0.0.1:1/acc")
+})
+
+test_that("hosts of every kind: upper case, DNS zones, domains of one's own", {
+  expect_s3_class(storage_endpoint("https://ACC.Queue.Core.Windows.NET"), "queue_endpoint")
+  zone <- "https://acc.z01.blob.storage.azure.net"
+  expect_s3_class(storage_endpoint(sub("blob", "queue", zone)), "queue_endpoint")
+  expect_input_error(storage_endpoint(paste0(zone, "/container")), "endpoint")
+  expect_input_error(storage_endpoint(sub("blob", "file", zone)), "service")
+  expect_identical(pool:::account_of(zone), "acc")
+  expect_identical(pool:::account_of("https://ACC.blob.core.windows.net"), "acc")
+  expect_identical(pool:::account_of("https://proxy.example.com/acc"), "acc")
+  for (base in c(zone, "https://data.example.com", "https://ACC.blob.core.windows.net")) {
+    cont <- storage_container(paste0(base, "/docs"))
+    expect_identical(cont$name, "docs")
+    expect_identical(tolower(sub("/$", "", cont$endpoint$url)), tolower(base))
+  }
+})
+
+test_that("text that is none is an input error", {
+  cont <- storage_container(blob_endpoint(url, key = "a2V5"), "docs")
+  bad <- "a\xff"
+  Encoding(bad) <- "UTF-8"
+  expect_input_error(storage_endpoint(bad), "endpoint")
+  expect_input_error(storage_endpoint(paste0(url, "/", bad)), "endpoint")
+  expect_input_error(storage_endpoint(url, key = bad), "key")
+  expect_input_error(list_blobs(cont, bad), "dir")
+  expect_input_error(list_blobs(cont, prefix = bad), "prefix")
+  expect_input_error(blob_exists(cont, bad), "blob")
+  expect_input_error(storage_download(cont, "x", NULL, snapshot = bad), "snapshot")
+  expect_input_error(call_storage_endpoint(cont$endpoint, bad), "path")
+  expect_input_error(call_storage_endpoint(cont$endpoint, "", options = list(a = bad)), "options")
+  expect_input_error(call_storage_endpoint(cont$endpoint, "", headers = list(a = bad)), "headers")
+  expect_input_error(set_storage_metadata(cont, "x", a = bad), "...")
+  expect_input_error(storage_multidownload(cont, paste0(bad, "*"), "."), "src")
+  expect_input_error(copy_url_to_storage(cont, bad, "x"), "src")
+  for (path in c("100%", "%00", "%4", "%zz", "a%", "%ff", "x%e4y")) {
+    expect_input_error(download_from_url(paste0(url, "/docs/", path), NULL), "src")
+    expect_input_error(storage_container(paste0(url, "/", path)), "endpoint")
+    expect_input_error(multicopy_url_to_storage(cont, paste0(url, "/docs/", path)), "src")
+  }
+  expect_identical(pool:::unescape("a%2fb%2FB%25%C3%A4+"), "a/b/B%\u00e4+")
+})
+
+test_that("where no version is given, it is the same everywhere", {
+  withr::local_options(azure_storage_api_version = NULL)
+  expect_identical(pool:::http_account(list(), url)$version, blob_endpoint(url)$api_version)
+})

@@ -44,3 +44,25 @@ test_that("bad arguments", {
   expect_input_error(acquire_lease(1), "container")
   expect_input_error(acquire_lease(cont, NA_character_), "blob")
 })
+
+test_that("what is asked for again after a lost answer is done once", {
+  cont <- local_container()
+  storage_upload(cont, raw(1), "x")
+  port <- engine_proxy(rep("PUT|lease|1|lost", 2))
+  there <- cont
+  there$endpoint$url <- sub(":[0-9]+/", paste0(":", port, "/"), cont$endpoint$url)
+  lease <- acquire_lease(there, "x", duration = -1)
+  expect_match(lease, "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+  expect_silent(release_lease(there, "x", lease))
+  expect_silent(storage_upload(cont, raw(2), "x"))
+  # At the first try it is what it says.
+  expect_identical(http_failure(release_lease(cont, "x", lease))$status, 409L)
+})
+
+test_that("leases are not of R's random numbers", {
+  set.seed(1)
+  before <- .Random.seed
+  ids <- replicate(50, pool:::new_guid())
+  expect_identical(.Random.seed, before)
+  expect_identical(anyDuplicated(ids), 0L)
+})

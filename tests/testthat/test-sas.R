@@ -118,7 +118,7 @@ test_that("bad arguments", {
   expect_input_error(get_account_sas("not/a/name", "a2V5"), "account")
   expect_input_error(get_account_sas(1, "a2V5"), "account")
   expect_input_error(get_account_sas("acc", 1), "key")
-  expect_error(get_account_sas("acc", "not base64!"), class = "pool_input_error")
+  expect_input_error(get_account_sas("acc", "not base64!"), "key")
   expect_input_error(get_account_sas("acc", "a2V5", permissions = "rx?"), "permissions")
   expect_input_error(get_account_sas("acc", "a2V5", permissions = ""), "permissions")
   expect_input_error(get_account_sas("acc", "a2V5", services = "z"), "services")
@@ -133,4 +133,28 @@ test_that("bad arguments", {
   expect_input_error(get_service_sas("acc", "c", "a2V5", service = "file"), "service")
   expect_input_error(get_service_sas("acc", "c", "a2V5", resource_type = "z"), "resource_type")
   expect_input_error(get_service_sas("acc", "c", "a2V5", directory_depth = "x"), "directory_depth")
+})
+
+test_that("a policy says what the signature does not", {
+  given <- function(...) {
+    sas <- get_service_sas("acc", "docs", "a2V5", policy = "p", ...)
+    sort(sub("=.*$", "", strsplit(sas, "&", fixed = TRUE)[[1]]))
+  }
+  expect_identical(given(), c("si", "sig", "sr", "sv"))
+  expect_identical(given(permissions = "r"), c("si", "sig", "sp", "sr", "sv"))
+  expect_identical(given(expiry = Sys.time() + 60), c("se", "si", "sig", "sr", "sv"))
+  expect_identical(given(start = Sys.time()), c("si", "sig", "sr", "st", "sv"))
+
+  cont <- local_container()
+  storage_upload(cont, charToRaw("x"), "x")
+  time <- function(x) strftime(x, "%Y-%m-%dT%H:%M:%SZ", tz = "UTC")
+  do_container_op(cont, "", options = list(restype = "container", comp = "acl"),
+    http_verb = "PUT", body = paste0("<?xml version=\"1.0\" encoding=\"utf-8\"?>",
+      "<SignedIdentifiers><SignedIdentifier><Id>p</Id><AccessPolicy><Start>",
+      time(Sys.time() - 3600), "</Start><Expiry>", time(Sys.time() + 3600),
+      "</Expiry><Permission>r</Permission></AccessPolicy></SignedIdentifier></SignedIdentifiers>"))
+  sas <- get_service_sas(cont$endpoint, cont$name, policy = "p")
+  reader <- storage_container(blob_endpoint(cont$endpoint$url, sas = sas), cont$name)
+  expect_identical(storage_download(reader, "x", NULL), charToRaw("x"))
+  expect_identical(http_failure(storage_upload(reader, raw(1), "y"))$status, 403L)
 })

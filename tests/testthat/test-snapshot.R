@@ -43,3 +43,16 @@ test_that("bad arguments", {
   expect_input_error(delete_blob_version(cont, "x", NULL), "version")
   expect_input_error(list_blob_versions(cont, 1), "blob")
 })
+
+test_that("the functions that are named after storage have a file", {
+  cont <- local_container()
+  storage_upload(cont, charToRaw("one"), "x")
+  snapshot <- create_storage_snapshot(cont, file = "x", tag = "1")
+  expect_identical(get_storage_metadata(cont, "x", snapshot = snapshot), list(tag = "1"))
+  delete_storage_snapshot(cont, file = "x", snapshot = snapshot, confirm = FALSE)
+  expect_null(list_storage_snapshots(cont, blob = "x"))
+  expect_input_error(create_storage_snapshot(cont, 1), "file")
+  expect_input_error(delete_storage_version(cont, 1, "v"), "file")
+  expect_input_error(delete_storage_version(cont, file = "x", version = 1), "version")
+  expect_input_error(delete_storage_snapshot(cont, file = "x", snapshot = NULL), "snapshot")
+})

@@ -76,7 +76,8 @@ test_that("no error shows a secret in its call", {
   cont <- storage_container("https://acc.blob.core.windows.net/docs", key = "a2V5c2VjcmV0")
   shown <- function(expr) {
     e <- tryCatch(expr, error = identity)
-    expect_s3_class(e, "pool_error")
+    expect_s3_class(e, "pool_input_error")
+    expect_match(deparse(conditionCall(e)), "^[a-z_]+\\(\\)$")
     paste(capture.output(print(e), try(stop(e), silent = TRUE), str(unclass(e))), collapse = "\n")
   }
   texts <- c(
@@ -96,6 +97,9 @@ test_that("no error shows a secret in its call", {
     shown(storage_endpoint("AccountName=a;AccountKey=verysecret;What=verysecret"))
   )
   expect_false(any(grepl("verysecret|a2V5c2VjcmV0", texts)))
+  # What is looked for is found where it is.
+  e <- simpleError("no", quote(f("verysecret")))
+  expect_match(paste(capture.output(print(e)), collapse = ""), "verysecret")
 })
 
 test_that("bad arguments", {
@@ -117,4 +121,44 @@ test_that("bad arguments", {
   expect_input_error(do_container_op(endp), "container")
   endp$key <- 1
   expect_input_error(call_storage_endpoint(endp, ""), "key")
+})
+
+test_that("a time that is none is named by where it came from", {
+  endp <- blob_endpoint("http://127.0.0.1:1/acc", key = "a2V5")
+  withr::local_options(pool.http_retries = 0)
+  for (bad in list(0, -1, NA_real_, "x")) {
+    withr::local_options(pool.http_timeout = bad)
+    expect_input_error(list_storage_containers(endp), "options(pool.http_timeout)")
+    expect_input_error(call_storage_endpoint(endp, ""), "options(pool.http_timeout)")
+    expect_input_error(call_storage_endpoint(endp, "", timeout = bad), "timeout")
+    expect_input_error(storage_upload(storage_container(endp, "docs"), raw(1), "x"),
+      "options(pool.http_timeout)")
+  }
+  withr::local_options(pool.http_timeout = 5)
+  expect_error(call_storage_endpoint(endp, "", timeout = NULL), class = "pool_http_error")
+})
+
+test_that("a key that is none is named", {
+  cont <- storage_container(blob_endpoint("http://127.0.0.1:1/acc", key = "not base64!"), "docs")
+  expect_input_error(list_blobs(cont), "key")
+  expect_input_error(storage_upload(cont, raw(1), "x"), "key")
+  expect_input_error(get_account_sas("acc", "not base64!"), "key")
+})
+
+test_that("what is no argument is refused, by its name", {
+  endp <- blob_endpoint("https://acc.blob.core.windows.net", key = "a2V5")
+  cont <- storage_container(endp, "docs")
+  expect_input_error(get_account_sas(endp, permisions = "rwd"), "permisions")
+  expect_input_error(get_service_sas(endp, "docs", permisions = "rwd"), "permisions")
+  expect_input_error(get_user_delegation_key(endp, tokn = "x"), "tokn")
+  expect_input_error(storage_container("https://acc.blob.core.windows.net/docs", keey = "x"),
+    "keey")
+  expect_input_error(create_storage_container(endp, "docs", publicaccess = "blob"), "publicaccess")
+  expect_input_error(create_storage_container(endp, "docs", "k", NULL, NULL, "2021-06-08",
+    "none", "x"), "endpoint")
+  expect_input_error(delete_storage_container(endp, "docs", confrim = FALSE), "confrim")
+  expect_input_error(list_storage_containers(endp, prefx = "a"), "prefx")
+  expect_input_error(call_storage_endpoint(endp, "", verb = "PUT"), "verb")
+  expect_input_error(do_container_op(cont, "", verb = "PUT"), "verb")
+  expect_input_error(get_storage_properties(cont, "x", NULL, NULL, 1), "...")
 })

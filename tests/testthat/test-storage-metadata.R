@@ -53,3 +53,18 @@ test_that("bad metadata", {
   expect_input_error(get_storage_properties(cont, "x", snapshot = 1), "snapshot")
   expect_input_error(get_storage_properties(cont, "x", version = NA_character_), "version")
 })
+
+test_that("a blob by AzureStor's name of the argument is the blob", {
+  cont <- local_container()
+  storage_upload(cont, bytes(10), "x.csv")
+  set_storage_metadata(cont, blob = "x.csv", author = "me")
+  expect_length(get_storage_metadata(cont), 0L)
+  expect_identical(get_storage_metadata(cont, blob = "x.csv"), list(author = "me"))
+  expect_identical(get_storage_properties(cont, blob = "x.csv")[["content-length"]], "10")
+  expect_input_error(set_storage_metadata(cont, "x.csv", blob = "x.csv", a = "1"), "blob")
+  expect_input_error(set_storage_metadata(cont, file = NULL, a = "1"), "file")
+  expect_input_error(get_storage_metadata(cont, NULL), "file")
+  expect_input_error(get_storage_properties(cont, blob = NULL), "blob")
+  expect_input_error(get_storage_properties(cont, fil3 = "x.csv"), "fil3")
+  expect_length(get_storage_metadata(cont), 0L)
+})

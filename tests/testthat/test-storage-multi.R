@@ -176,7 +176,18 @@ test_that("progress is shown when asked for, and not otherwise", {
   dir <- some_files()
   src <- file.path(dir, sprintf("f%d.txt", 1:5))
   expect_silent(storage_multiupload(cont, src))
-  expect_silent(suppressMessages(storage_multiupload(cont, src, progress = TRUE)))
+  shown <- list()
+  ended <- 0
+  local_binding(progress_display = function(transfers) {
+    list(update = function(...) shown[[length(shown) + 1L]] <<- c(...),
+      end = function() ended <<- ended + 1)
+  })
+  expect_silent(storage_multiupload(cont, src, progress = TRUE))
+  expect_gt(length(shown), 0L)
+  expect_identical(shown[[length(shown)]], c(5, 5, 30, 30))
+  expect_identical(ended, 1)
+  expect_silent(storage_multiupload(cont, src, progress = FALSE))
+  expect_identical(ended, 1)
   withr::local_options(pool.progress = TRUE)
   expect_true(pool:::show_progress())
   withr::local_options(azure_storage_progress_bar = FALSE)
@@ -212,4 +223,8 @@ test_that("bad arguments of many transfers", {
   expect_input_error(storage_multidownload(cont, "*", c("a", "b")), "dest")
   expect_input_error(storage_multidownload(cont, "*", src[1]), "dest")
   expect_input_error(storage_multidownload(cont, "a", dir), "dest")
+  expect_input_error(storage_multidownload(cont, "*", ""), "dest")
+  expect_input_error(storage_multidownload(cont, "*", "", recursive = TRUE), "dest")
+  expect_input_error(storage_multidownload(cont, c("a", "b"), c("x", "")), "dest")
+  expect_input_error(storage_multidownload(cont, "a", ""), "dest")
 })

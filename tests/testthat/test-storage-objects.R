@@ -55,7 +55,54 @@ test_that("tables", {
 test_that("bad arguments", {
   cont <- storage_container("https://acc.blob.core.windows.net/docs")
   expect_input_error(storage_save_rds(1, "docs", "x"), "container")
-  expect_input_error(storage_load_rds(cont, NULL), "src")
+  expect_input_error(storage_load_rds(cont, NULL), "file")
+  expect_input_error(storage_save_rds(1, cont, NULL), "file")
+  expect_input_error(storage_save_rdata(list = "cont", container = cont, file = 1), "file")
+  expect_input_error(storage_load_rdata(cont, ""), "file")
+  expect_input_error(storage_read_csv(cont, 1), "file")
   expect_input_error(storage_write_csv(1:3, cont, "x"), "object")
   expect_input_error(storage_write_csv(mtcars, cont, ""), "file")
+})
+
+test_that("arguments reach the function that writes or reads, and no other", {
+  cont <- local_container()
+  local_binding(of_readr = function(name) NULL)
+  table <- data.frame(name = c("a", NA), more = c(1.5, 2))
+  storage_write_csv(table, cont, "x", na = "", row.names = FALSE)
+  expect_identical(rawToChar(storage_download(cont, "x", NULL)),
+    "\"name\",\"more\"\n\"a\",1.5\n,2\n")
+  expect_identical(storage_read_csv(cont, "x", na.strings = ""), table)
+  storage_write_csv(table, cont, "y", dec = ",", sep = ";", qmethod = "escape", quote = FALSE)
+  expect_identical(rawToChar(storage_download(cont, "y", NULL)), "name;more\n1;a;1,5\n2;NA;2\n")
+  expect_identical(storage_read_csv(cont, "y", sep = ";", dec = ",")$more, c(1.5, 2))
+  expect_identical(storage_read_csv(cont, "x", nrows = 1)$name, "a")
+  expect_identical(storage_load_rds({
+    storage_save_rds(table, cont, "z")
+    cont
+  }, "z", refhook = NULL), table)
+})
+
+test_that("a warning does not have the table in its call", {
+  cont <- local_container()
+  local_binding(of_readr = function(name) NULL)
+  w <- tryCatch(storage_write_csv(iris, cont, "x", append = TRUE, col.names = TRUE),
+    warning = identity)
+  expect_s3_class(w, "warning")
+  expect_lt(nchar(paste(deparse(conditionCall(w)), collapse = "")), 300)
+})
+
+test_that("readr is used where it is, with its arguments", {
+  cont <- local_container()
+  asked <- list()
+  local_binding(of_readr = function(name) {
+    function(...) {
+      asked[[name]] <<- list(...)
+      if (grepl("^write", name)) writeLines("a,b\n1,2", list(...)[[2]]) else "a tibble"
+    }
+  })
+  storage_write_delim(iris, cont, "x", delim = "|", na = "-")
+  expect_identical(asked$write_delim[-2], list(iris, delim = "|", na = "-"))
+  expect_identical(storage_read_csv(cont, "x", col_types = "ii"), "a tibble")
+  expect_identical(asked$read_csv[-1], list(col_types = "ii", lazy = FALSE))
+  expect_identical(rawToChar(storage_download(cont, "x", NULL)), "a,b\n1,2\n")
 })

@@ -93,7 +93,8 @@ test_that("certificates are checked; tokens, and keys and signatures made with t
   # And on the way, in the middle of many: from then on with another one, here
   # one that is refused; one that does not come changes nothing.
   local_token_seconds(0)
-  names <- sprintf("n%02d", 1:30)
+  many <- 500 # more than go between two looks
+  names <- sprintf("n%03d", seq_len(many))
   for (fails in c(FALSE, TRUE)) {
     holder$credentials <- list(access_token = token)
     holder$validate <- function() holder$done < 5
@@ -102,13 +103,13 @@ test_that("certificates are checked; tokens, and keys and signatures made with t
       if (fails) stop("no token")
       holder$credentials <- list(access_token = token_for(-60))
     }
-    transfers <- pool:::upload_rows(cont, rep(list(raw(9)), 30), names,
+    transfers <- pool:::upload_rows(cont, rep(list(raw(9)), many), names,
       pool:::upload_options(cont, "BlockBlob", 1e6, NULL, FALSE, FALSE, FALSE, NULL, NULL))
     done <- pool:::run_transfers(cont$endpoint, transfers, 1,
       function(files_done, files, bytes_done, bytes) holder$done <- files_done)
     expect_true(all(is.na(done$error[1:5])))
-    expect_identical(is.na(done$error[30]), fails)
-    expect_identical(done$status[30] %in% c(401L, 403L), !fails)
+    expect_identical(is.na(done$error[many]), fails)
+    expect_identical(done$status[many] %in% c(401L, 403L), !fails)
   }
 
   late <- blob_endpoint(tls$url, token = token_for(-60))

@@ -225,7 +225,7 @@ test_that("a failed transfer is an error with all that is known, and no secret",
   expect_false(grepl(bad$endpoint$key, paste(deparse(conditionCall(e)), conditionMessage(e)),
     fixed = TRUE))
   bad$endpoint$key <- "not base64!"
-  expect_error(storage_upload(bad, charToRaw("x"), "x"), class = "pool_input_error")
+  expect_input_error(storage_upload(bad, charToRaw("x"), "x"), "key")
 })
 
 test_that("bad arguments of a transfer", {
@@ -311,4 +311,87 @@ test_that("a file that a fault hits is whole, or as it was", {
     expect_identical(bytes_of(file.path(to, i)), if (i %in% c(2, 4)) old else content[[i]])
   }
   expect_length(list.files(to, all.files = TRUE, no.. = TRUE), 6L)
+})
+
+test_that("of a raw connection all is uploaded, of others what bytes there are", {
+  cont <- local_container()
+  both <- rawConnection(raw(), "r+")
+  withr::defer(close(both))
+  writeBin(charToRaw("written"), both)
+  storage_upload(cont, both, "x")
+  expect_identical(storage_download(cont, "x", NULL), charToRaw("written"))
+  storage_upload(cont, both, "x")
+  expect_identical(storage_download(cont, "x", NULL), charToRaw("written"))
+  out <- rawConnection(raw(), "w")
+  withr::defer(close(out))
+  writeBin(charToRaw("out"), out)
+  storage_upload(cont, out, "x")
+  expect_identical(storage_download(cont, "x", NULL), charToRaw("out"))
+
+  dir <- local_files(list(data = "text\n"))
+  for (open in c("r", "rt", "w", "wb")) {
+    con <- file(file.path(dir, if (open %in% c("w", "wb")) "new" else "data"), open)
+    expect_input_error(storage_upload(cont, con, "y"), "src")
+    expect_input_error(storage_multiupload(cont, list(con), "y"), "src")
+    close(con)
+  }
+  con <- file(file.path(dir, "new"), "w")
+  expect_input_error(storage_download(cont, "x", con), "dest")
+  close(con)
+  expect_identical(file.size(file.path(dir, "new")), 0)
+  con <- file(file.path(dir, "data"), "rb")
+  readBin(con, "raw", 2)
+  storage_upload(cont, con, "y")
+  close(con)
+  expect_identical(storage_download(cont, "y", NULL), charToRaw("xt\n"))
+})
+
+test_that("a snapshot's URL is the snapshot's, and no other query is taken for a signature", {
+  cont <- local_container()
+  storage_upload(cont, charToRaw("old"), "x")
+  snapshot <- create_blob_snapshot(cont, "x")
+  storage_upload(cont, charToRaw("new"), "x")
+  url <- pool:::blob_url(cont, "x", list(snapshot = snapshot))
+  expect_identical(download_from_url(url, NULL, key = azurite_key), charToRaw("old"))
+  sas <- get_account_sas(cont$endpoint)
+  expect_identical(download_from_url(paste0(url, "&", sas), NULL), charToRaw("old"))
+  bare <- pool:::blob_url(cont, "x")
+  expect_identical(download_from_url(bare, NULL, key = azurite_key, snapshot = snapshot),
+    charToRaw("old"))
+  expect_identical(download_from_url(paste0(bare, "?", sas), NULL), charToRaw("new"))
+  expect_input_error(download_from_url(paste0(bare, "?timeout=3"), NULL, key = azurite_key), "src")
+  expect_input_error(upload_to_url(raw(1), url, key = azurite_key), "dest")
+})
+
+test_that("what fails has its files and errors, whatever is uploaded", {
+  cont <- local_container()
+  e <- http_failure(storage_download(cont, "missing", NULL))
+  expect_identical(e$files$dest, "<memory>")
+  expect_length(e$errors, 1L)
+  expect_s3_class(e$errors[[1]], "pool_http_error")
+  expect_identical(e$errors[[1]]$code, "BlobNotFound")
+  e <- http_failure(storage_upload(cont, raw(3), "none", type = "AppendBlob", append = TRUE))
+  expect_s3_class(e, "pool_transfer_error")
+  expect_identical(e$status, 404L)
+  expect_identical(e$files[c("src", "dest", "size")],
+    data.frame(src = "<memory>", dest = "none", size = 3))
+  expect_match(e$files$error, "404")
+  expect_no_match(e$files$error, "request")
+  expect_length(e$errors, 1L)
+})
+
+test_that("what cannot be used is refused", {
+  cont <- storage_container("https://acc.blob.core.windows.net/docs", key = "a2V5")
+  append <- function(...) upload_blob(cont, raw(1), "x", type = "AppendBlob", append = TRUE, ...)
+  expect_input_error(append(metadata = list(a = "1")), "metadata")
+  expect_input_error(append(content_type = "text/csv"), "content_type")
+  expect_input_error(upload_blob(cont, raw(1), "x", type = "AppendBlob", blocksize = 2^22 + 1),
+    "blocksize")
+})
+
+test_that("the type of a file is that of its name's ending, and of nothing else", {
+  expect_identical(pool:::content_type("/x/csv"), "application/octet-stream")
+  expect_identical(pool:::content_type("/a.csv/b"), "application/octet-stream")
+  expect_identical(pool:::content_type("/x/y.tar.CSV"), "text/csv")
+  expect_identical(pool:::content_type("y."), "application/octet-stream")
 })
