@@ -29,6 +29,10 @@ endpoint_api_version <- function() {
 #' requests are anonymous. A `token` is a string, or an object with `$validate()`,
 #' `$refresh()` and `$credentials$access_token` as package AzureAuth makes it.
 #'
+#' The account's name, which a key signs with, is the first part of the host's name, or of
+#' the URL's path where there is one. Behind a domain of your own it is neither: there a token
+#' or a SAS serves, no key.
+#'
 #' Plain `http:` is refused, when a request is made, except to this machine
 #' (`127.0.0.0/8`, `::1`, `localhost` and names that end in `.localhost`) or with
 #' `options(pool.allow_http = TRUE)`.
