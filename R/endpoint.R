@@ -190,7 +190,7 @@ check_token <- function(token) {
 
 check_api_version <- function(x, argument = "api_version") {
   if (!is.character(x) || length(x) != 1L || is.na(x) ||
-    !grepl("^[0-9]{4}-[0-9]{2}-[0-9]{2}$", x)) {
+    !matches("^[0-9]{4}-[0-9]{2}-[0-9]{2}$", x)) {
     stop_input(argument, NULL, "'", argument, "' must be a date like \"",
       storage_api_version, "\", not ", given_kind(x)
     )
