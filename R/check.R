@@ -67,6 +67,14 @@ check_text <- function(x, argument, n = NULL) {
   x
 }
 
+# Where strings are valid text, and match: R's own functions fail at others.
+matches <- function(pattern, x) {
+  x <- as.vector(x)
+  ok <- validEnc(x)
+  ok[ok] <- grepl(pattern, x[ok], perl = TRUE)
+  ok
+}
+
 # Names in any form that a loop over them takes.
 check_names <- function(x, argument) {
   if (is.factor(x)) {

@@ -65,7 +65,7 @@ create_storage_container <- function(endpoint, name, key = NULL, token = NULL,
 container_headers <- function(...) {
   headers <- list(...)
   names <- names(headers) %||% rep("", length(headers))
-  bad <- which(!grepl("^x-ms-", names, ignore.case = TRUE))
+  bad <- which(!matches("^[Xx]-[Mm][Ss]-", names))
   if (length(bad)) {
     name <- names[[bad[1L]]]
     argument <- if (nzchar(name)) name else "..."
@@ -209,11 +209,11 @@ no_credentials <- function(key, token, sas) {
 
 check_container_name <- function(name, argument = "name", what = "container") {
   ok <- is.character(name) && length(name) == 1L && !is.na(name) &&
-    (grepl("^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$", name, perl = TRUE) ||
+    (matches("^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$", name) ||
       name %in% c("$root", "$logs", "$web"))
   if (!ok) {
     # What is longer than a name can be may be a key in the wrong place.
-    shown <- if (is.character(name) && length(name) == 1L && isTRUE(nchar(name) < 65L)) {
+    shown <- if (is.character(name) && length(name) == 1L && isTRUE(nchar(name, "bytes") < 65L)) {
       given(name)
     } else {
       given_kind(name)

@@ -29,6 +29,10 @@ endpoint_api_version <- function() {
 #' requests are anonymous. A `token` is a string, or an object with `$validate()`,
 #' `$refresh()` and `$credentials$access_token` as package AzureAuth makes it.
 #'
+#' The account's name, which a key signs with, is the first part of the host's name, or of
+#' the URL's path where there is one. Behind a domain of your own it is neither: there a token
+#' or a SAS serves, no key.
+#'
 #' Plain `http:` is refused, when a request is made, except to this machine
 #' (`127.0.0.0/8`, `::1`, `localhost` and names that end in `.localhost`) or with
 #' `options(pool.allow_http = TRUE)`.
@@ -186,7 +190,7 @@ check_token <- function(token) {
 
 check_api_version <- function(x, argument = "api_version") {
   if (!is.character(x) || length(x) != 1L || is.na(x) ||
-    !grepl("^[0-9]{4}-[0-9]{2}-[0-9]{2}$", x)) {
+    !matches("^[0-9]{4}-[0-9]{2}-[0-9]{2}$", x)) {
     stop_input(argument, NULL, "'", argument, "' must be a date like \"",
       storage_api_version, "\", not ", given_kind(x)
     )

@@ -157,7 +157,7 @@ node_failed <- function(e) {
     return() # all is done
   }
   place <- .Call(C_claim_skip, node$claim)
-  node$errors <- c(node$errors, list(list(place, shown_error(e), node$traceback)))
+  node$errors <- c(node$errors, list(list(place, shown_condition(e), node$traceback)))
   node$traceback <- NULL
   if (isTRUE(node$limits$stops)) {
     node$stopped <- TRUE
@@ -171,7 +171,7 @@ node_error <- function(e) {
 # What comes while there is no claim is not relayed: it goes where output goes.
 node_note <- function(condition) {
   place <- node$claim[[2L]] + 1L
-  node$notes <- c(node$notes, list(list(place, condition)))
+  node$notes <- c(node$notes, list(list(place, shown_condition(condition))))
 }
 
 node_warning <- function(w) {

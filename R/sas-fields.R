@@ -8,7 +8,7 @@ sas_account <- function(account) {
     return(account_of(check_endpoint(account, "account")$url))
   }
   if (!is.character(account) || length(account) != 1L || is.na(account) ||
-    !grepl("^[a-z0-9]+$", account)) {
+    !matches("^[a-z0-9]+$", account)) {
     stop_input("account", NULL, "'account' must be a storage endpoint, or the name of an ",
       "account, not ", given_kind(account)
     )
@@ -50,7 +50,7 @@ sas_kind <- function(resource_type, resource) {
 
 # In the order that the service wants; it takes no other.
 check_letters <- function(x, argument, letters) {
-  check_strings(x, argument, 1L)
+  check_text(x, argument, 1L)
   known <- strsplit(letters, "")[[1L]]
   used <- strsplit(x, "")[[1L]]
   if (!length(used) || !all(used %in% known)) {
@@ -65,7 +65,7 @@ check_ip <- function(ip) {
     return(NULL)
   }
   one <- "[0-9]{1,3}([.][0-9]{1,3}){3}"
-  check_strings(ip, "ip", 1L)
+  check_text(ip, "ip", 1L)
   if (!grepl(paste0("^", one, "(-", one, ")?$"), ip)) {
     stop_input("ip", ip, "'ip' must be an IPv4 address, or two with a hyphen between them, ",
       "not ", given(ip))

@@ -7,7 +7,8 @@
 #' resources named; that of a service for one container, blob or queue; and that of a user
 #' delegation is like the latter, but signed with a key that was got with a token.
 #'
-#' @param account The account's name; or an endpoint, whose account and key it then is.
+#' @param account The account's name; or an endpoint, whose account and key it then is (not
+#'   of a domain of your own, which does not tell the name).
 #' @param key The account's key. For `get_user_delegation_sas()`, what
 #'   `get_user_delegation_key()` returned.
 #' @param resource What it is for: `"container"`, `"container/blob"`,

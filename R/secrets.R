@@ -109,9 +109,9 @@ without_source <- function(call) {
   call
 }
 
-# The error of a task; what its call may not show is taken out of it. Nothing here
+# What a task signals; what its call may not show is taken out of it. Nothing here
 # runs a method of its class.
-shown_error <- function(e) {
+shown_condition <- function(e) {
   call <- if (is.list(e)) unclass(e)[["call"]]
   if (is.call(call)) {
     shown <- shown_call(call)

@@ -108,7 +108,7 @@ check_choice <- function(x, argument, choices) {
 
 check_query <- function(options) {
   if (!is.list(options) || length(options) && (is.null(names(options)) ||
-    !all(nzchar(names(options)))) || anyDuplicated(names(options))) {
+    !all(nzchar(names(options)) & validEnc(names(options)))) || anyDuplicated(names(options))) {
     stop_input("options", NULL, "'options' must be a named list, each name once")
   }
   ok <- vapply(options, function(x) {
@@ -131,7 +131,7 @@ check_headers <- function(headers, argument = "headers") {
     if (is.logical(x)) tolower(as.character(x)) else plain_number(x)
   })
   names <- names(values)
-  if (is.null(names) || !all(grepl("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", names)) ||
+  if (is.null(names) || !all(matches("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", names)) ||
     anyDuplicated(tolower(names))) {
     stop_input(argument, NULL, "'", argument, "' must be named, as headers are, each ",
       "name once"
@@ -154,10 +154,10 @@ check_body <- function(body) {
     raw()
   } else if (is.raw(body)) {
     body
-  } else if (is.character(body) && length(body) == 1L && !is.na(body)) {
+  } else if (is.character(body) && length(body) == 1L && !is.na(body) && validEnc(body)) {
     charToRaw(enc2utf8(body))
   } else {
-    stop_input("body", NULL, "'body' must be a raw vector, a string or NULL, not ",
+    stop_input("body", NULL, "'body' must be a raw vector, a string of valid text or NULL, not ",
       given_kind(body)
     )
   }

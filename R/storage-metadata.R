@@ -100,7 +100,7 @@ metadata_headers <- function(meta, argument = "metadata") {
   }
   names <- names(meta)
   if (!is.list(meta) && !is.character(meta) || is.null(names) ||
-    !all(grepl("^[A-Za-z_][A-Za-z0-9_]*$", names)) || anyDuplicated(tolower(names))) {
+    !all(matches("^[A-Za-z_][A-Za-z0-9_]*$", names)) || anyDuplicated(tolower(names))) {
     stop_input(argument, names, "'", argument, "' must be metadata: each named, by letters, ",
       "digits and underscores, once, not ", given(names)
     )

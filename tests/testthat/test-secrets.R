@@ -44,6 +44,27 @@ test_that("tasks that fail show no secret, wherever the task has it from", {
   task_error(pool_call(at_top(function(cont) stop("it fails")), cont))
 })
 
+test_that("nor do their warnings and messages", {
+  local_pool(2)
+  cont <- storage_container(storage_endpoint(url, key = secret), "docs")
+  seen <- list()
+  keep <- function(condition, restart) {
+    seen[[length(seen) + 1L]] <<- condition
+    invokeRestart(restart)
+  }
+  withCallingHandlers(
+    pool_map(at_top(function(i, cont) {
+      warning("careful")
+      message("by the way")
+    }), 1, MoreArgs = list(cont = cont)),
+    warning = function(w) keep(w, "muffleWarning"),
+    message = function(m) keep(m, "muffleMessage")
+  )
+  expect_identical(vapply(seen, conditionMessage, ""), c("careful", "by the way\n"))
+  expect_no_match(paste(capture.output(print(seen), dput(lapply(seen, unclass))), collapse = ""),
+    secret, fixed = TRUE)
+})
+
 test_that("other tasks' errors keep their calls", {
   local_pool(2)
   e <- tryCatch(pool_lapply(1, at_top(function(i) {
