@@ -39,7 +39,7 @@ compare(
 numbers <- 1:1000000
 compare(
   "1,000,000 trivial elements",
-  once(function() pool_lapply(numbers, trivial), lapply(numbers, trivial))
+  once(function() pool_lapply(numbers, trivial), lapply(numbers, trivial)), 3L * rounds
 )
 
 busy <- busy_for(20e-6)
@@ -65,7 +65,7 @@ export <- function() {
   large <- large_vector()
   seconds(pool_export("large", environment()))
 }
-compare("100 MB to each node", export)
+compare("100 MB to each node", export, 5L * rounds)
 
 back <- function(x) once(function() pool_lapply(list(x), identity), list(x))
 compare("100 MB there and back", back(large_vector()))

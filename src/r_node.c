@@ -184,6 +184,10 @@ void r_node_forget(void)
 	r_interrupt_deny();
 	r_seed_open(R_NilValue);
 	r_staged_close();
+	/* Of a node that makes a pool: its descriptors are no more what they
+	 * were, but still its own. */
+	if (node.pid != 0)
+		chan_release(&node.chan);
 }
 
 SEXP C_node_owes(void)

@@ -26,4 +26,22 @@ SEXP r_call(const char *function);
 /* The value is valid until R's next allocation of that string's death. */
 const char *r_string(SEXP x);
 
+/* Bytes of an element, 0 where a vector of that type has no data of its own. */
+static inline size_t r_width(SEXPTYPE type)
+{
+	switch (type) {
+	case LGLSXP:
+	case INTSXP:
+		return sizeof(int);
+	case REALSXP:
+		return sizeof(double);
+	case CPLXSXP:
+		return sizeof(Rcomplex);
+	case RAWSXP:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
 #endif

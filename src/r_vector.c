@@ -8,13 +8,12 @@
 
 static struct {
 	SEXPTYPE type;
-	size_t width;
 	R_altrep_class_t class;
-} classes[] = {{.type = LGLSXP, .width = sizeof(int)},
-	       {.type = INTSXP, .width = sizeof(int)},
-	       {.type = REALSXP, .width = sizeof(double)},
-	       {.type = CPLXSXP, .width = sizeof(Rcomplex)},
-	       {.type = RAWSXP, .width = 1}};
+} classes[] = {{.type = LGLSXP},
+	       {.type = INTSXP},
+	       {.type = REALSXP},
+	       {.type = CPLXSXP},
+	       {.type = RAWSXP}};
 
 enum { CLASSES = sizeof(classes) / sizeof(*classes) };
 
@@ -43,7 +42,7 @@ static SEXP vector_duplicate(SEXP x, Rboolean deep)
 {
 	(void)deep;
 	size_t k = class_of((SEXPTYPE)TYPEOF(x));
-	SEXP pointer = r_mapping_again(x, classes[k].width);
+	SEXP pointer = r_mapping_again(x, r_width(classes[k].type));
 	if (!pointer)
 		return NULL; /* R copies it */
 	PROTECT(pointer);
@@ -59,7 +58,8 @@ static SEXP vector_unserialize(SEXP class, SEXP state)
 		k++;
 	if (k == CLASSES)
 		Rf_error("a large vector of no known class");
-	SEXP pointer = PROTECT(r_mapping_claim(state, classes[k].width));
+	SEXP pointer =
+		PROTECT(r_mapping_claim(state, r_width(classes[k].type)));
 	SEXP x = R_new_altrep(classes[k].class, pointer, R_NilValue);
 	UNPROTECT(1);
 	return x;
@@ -128,15 +128,13 @@ SEXP r_vector_stand_in(SEXP x, uint64_t id)
 
 bool r_vector_is_large(SEXP x)
 {
-	size_t k = class_of((SEXPTYPE)TYPEOF(x));
-	return k < CLASSES &&
-	       (size_t)Rf_xlength(x) >= VECTOR_LARGE / classes[k].width;
+	return r_vector_bytes(x) >= VECTOR_LARGE;
 }
 
 size_t r_vector_bytes(SEXP x)
 {
-	size_t k = class_of((SEXPTYPE)TYPEOF(x));
-	return (size_t)Rf_xlength(x) * classes[k].width;
+	size_t width = r_width((SEXPTYPE)TYPEOF(x));
+	return width > 0 ? (size_t)Rf_xlength(x) * width : 0;
 }
 
 int r_vector_segment(SEXP x)

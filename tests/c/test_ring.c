@@ -4,9 +4,7 @@
  */
 #include "ring.h"
 
-#include <sys/mman.h>
-
-#include "test.h"
+#include "test_stream.h"
 
 /* What processes of a test share. */
 struct common {
@@ -17,34 +15,12 @@ struct common {
 
 static struct common *new_common(void)
 {
-	struct common *c = mmap(NULL, sizeof(*c), PROT_READ | PROT_WRITE,
-				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	CHECK(c != MAP_FAILED);
-	return c;
+	return new_shared(sizeof(struct common));
 }
 
 static void drop_common(struct common *c)
 {
-	CHECK(munmap(c, sizeof(*c)) == 0);
-}
-
-/* A byte tells its place in the stream. */
-static unsigned char byte_at(uint64_t i)
-{
-	return (unsigned char)(i * 167 + (i >> 8) * 13 + (i >> 16));
-}
-
-static void make(unsigned char *bytes, uint64_t at, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		bytes[i] = byte_at(at + i);
-}
-
-static void check_bytes(const unsigned char *bytes, uint64_t at, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (bytes[i] != byte_at(at + i))
-			CHECK(!"the bytes that were written");
+	drop_shared(c, sizeof(*c));
 }
 
 /* Memory of just that size: what goes past it is seen. */
