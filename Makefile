@@ -109,7 +109,7 @@ check: $(BUILD)/stamps/deps-test $(BUILD)/stamps/deps-check
 
 # make bench         the benchmarks, beside the peers that install here: bench/README.md
 # ROUNDS=n: so many rounds of each, instead of its own number.
-BENCHMARKS := startup overhead throughput transfer memory tail workers storage
+BENCHMARKS := startup overhead throughput transfer memory tail workers storage client
 bench: install $(BUILD)/stamps/deps-bench $(BUILD)/bench/limits
 	export BENCH_OUT=$(CURDIR)/$(BUILD)/bench; \
 	export AZURITE_PROGRAMS=$(CURDIR)/$(BUILD)/azurite/node_modules/.bin; \

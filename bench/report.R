@@ -8,7 +8,8 @@ source(file.path(dirname(sub("^--file=", "", grep("^--file=", commandArgs(FALSE)
 source(beside("plot.R"))
 
 scripts <- c(
-  "startup", "overhead", "throughput", "transfer", "memory", "tail", "workers", "storage"
+  "startup", "overhead", "throughput", "transfer", "memory", "tail", "workers", "storage",
+  "client"
 )
 files <- file.path(results_dir, paste0(scripts, ".rds"))
 scripts <- scripts[file.exists(files)]
@@ -61,7 +62,7 @@ machine_of <- function(found) {
 
 # Ten workers against two are the pool against itself, and blobs have peers of their own:
 # neither is in that figure.
-draw_figure(found[setdiff(scripts, c("workers", "storage"))], beside("bench.png"))
+draw_figure(found[setdiff(scripts, c("workers", "storage", "client"))], beside("bench.png"))
 
 writeLines(c(
   "# Benchmarks", "",
