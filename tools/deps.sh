@@ -56,6 +56,7 @@ bench     header  zmq.h                libzmq3-dev           clustermq
 bench     command node                 nodejs
 bench     command npm                  npm
 bench     command curl                 curl
+bench     command nginx                nginx-light
 TABLE
 }
 
