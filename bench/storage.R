@@ -1,5 +1,5 @@
 # Blobs to and from Azurite: many small ones, and a large one; beside curl, whose
-# requests are ready-made and not signed one by one, and AzureStor.
+# requests are ready-made and not signed one by one, and AzureStor. And a listing.
 #
 #   Rscript bench/storage.R [rounds]     (after `make install deps`, or: make bench)
 
@@ -71,14 +71,19 @@ account_sas <- function() {
 
 # ---- The candidates ----------------------------------------------------------
 
-transfer <- function(verb, names, paths, most, blocksize = 2^24) {
-  n <- length(names)
-  result <- pool:::run_transfers(service$endpoint, list(
-    verb = rep(verb, n), url = paste0(service$container, "/", names), local = as.list(paths),
-    headers = vector("list", n), blobtype = rep("BlockBlob", n), blocksize = rep(blocksize, n),
-    md5 = rep(FALSE, n), overwrite = rep(TRUE, n)
-  ), max_concurrent_transfers = most)
-  check(all(is.na(result$error)), paste("a transfer failed:", na.omit(result$error)[1L]))
+transfer <- function(verb, names, paths, most) {
+  container <- storage_container(
+    storage_endpoint(service$endpoint$url, key = key), "bench"
+  )
+  if (verb == "upload") {
+    storage_multiupload(container, paths, names,
+      max_concurrent_transfers = most, progress = FALSE
+    )
+  } else {
+    storage_multidownload(container, names, paths,
+      max_concurrent_transfers = most, overwrite = TRUE, progress = FALSE
+    )
+  }
 }
 
 # As a file of options: a signature is no argument of a process.
@@ -175,10 +180,34 @@ for (i in 1:200) {
   writeBin(bytes, con)
 }
 close(con)
+# Megabytes that the session grows by at most, as the kernel has seen it since
+# it was asked to forget its highest mark. NA where there is no such kernel.
+growth <- function(code) {
+  if (!file.exists("/proc/self/clear_refs")) {
+    force(code)
+    return(NA_real_)
+  }
+  status <- function(field) {
+    line <- grep(paste0("^", field, ":"), readLines("/proc/self/status"), value = TRUE)
+    as.numeric(gsub("[^0-9]", "", line)) / 1024
+  }
+  gc(FALSE)
+  writeLines("5", "/proc/self/clear_refs")
+  before <- status("VmRSS")
+  force(code)
+  status("VmHWM") - before
+}
 goals <- c(upload = 0.9, download = 1.1)
 with_azurite({
-  transfer("upload", "large", large, 10L)
-  transfer("download", "large", back, 10L)
+  # The first of its size: a later one would use the memory of an earlier one.
+  for (verb in names(goals)) {
+    path <- if (verb == "upload") large else back
+    most <- growth(transfer(verb, "large", path, 10L))
+    goal(sprintf("memory of the session for one blob of 200 MB, %s", verb), most,
+      most = 64, unit = " MB"
+    )
+  }
+  cat("\n")
   same_files(large, back)
   for (verb in names(goals)) {
     path <- if (verb == "upload") large else back
@@ -189,6 +218,71 @@ with_azurite({
     goal_time(times, "curl, one stream", goals[[verb]])
     cat("\n")
   }
+})
+
+# ---- A listing ---------------------------------------------------------------
+
+blobs <- 12000L
+list_pool <- function() {
+  container <- storage_container(
+    storage_endpoint(service$endpoint$url, key = key), "bench"
+  )
+  found <- list_blobs(container)
+  check(NROW(found) == blobs, "blobs are missing")
+}
+
+# The same pages, one after another: where each begins was found out before.
+page_urls <- function() {
+  url <- paste0(
+    service$container, "?restype=container&comp=list&maxresults=5000&", account_sas()
+  )
+  urls <- character()
+  marker <- ""
+  repeat {
+    urls <- c(urls, paste0(url, if (nzchar(marker)) paste0("&marker=", marker)))
+    config <- tempfile()
+    writeLines(sprintf("url = \"%s\"", urls[length(urls)]), config)
+    answer <- paste(system2("curl", c("--silent", "--config", config), stdout = TRUE),
+      collapse = "\n"
+    )
+    unlink(config)
+    marker <- xml2::xml_text(xml2::xml_find_first(xml2::read_xml(answer), ".//NextMarker"))
+    if (is.na(marker) || !nzchar(marker)) break
+    marker <- utils::URLencode(marker, reserved = TRUE)
+  }
+  urls
+}
+list_curl <- function(urls) {
+  config <- tempfile()
+  on.exit(unlink(config))
+  writeLines(c(
+    "silent", "fail", "header = \"x-ms-version: 2019-12-12\"",
+    rbind(sprintf("url = \"%s\"", urls), "output = \"/dev/null\"")
+  ), config)
+  begin <- now()
+  check(system2("curl", c("--config", config)) == 0L, "curl failed")
+  now() - begin
+}
+list_azurestor <- function() {
+  port <- sub("http://127.0.0.1:([0-9]+)/.*", "\\1", service$endpoint$url)
+  host <- paste0("http://devstoreaccount1.blob.localhost:", port)
+  container <- AzureStor::blob_container(AzureStor::blob_endpoint(host, key = key), "bench")
+  function() seconds(AzureStor::list_blobs(container, info = "name"))
+}
+
+with_azurite({
+  storage_multiupload(
+    storage_container(storage_endpoint(service$endpoint$url, key = key), "bench"),
+    rep(list(as.raw(1)), blobs), sprintf("dir/file-%06d.txt", seq_len(blobs)),
+    max_concurrent_transfers = 32, progress = FALSE
+  )
+  urls <- page_urls()
+  times <- measure(sprintf("listing %d blobs, %d pages", blobs, length(urls)), list(
+    pool = function() seconds(list_pool()),
+    "curl, the same pages" = function() list_curl(urls),
+    AzureStor = if (there) list_azurestor()
+  ), rounds)
+  goal_time(times, "curl, the same pages", 1.15)
 })
 
 unlink(directory, recursive = TRUE)
