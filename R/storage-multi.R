@@ -61,6 +61,7 @@ multiupload_blob <- function(container, src, dest, recursive = FALSE,
   check_flag(recursive, "recursive")
   many <- check_concurrent(max_concurrent_transfers)
   set <- upload_set(src, if (!missing(dest)) dest, recursive)
+  on.exit(drop_spooled(set$local))
   transfers <- upload_rows(container, set$local, set$dest, options)
   done <- run_rows(container, transfers, many, progress)
   shown <- vapply(set$local, shown_file, "")

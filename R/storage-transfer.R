@@ -11,12 +11,13 @@
 #'
 #' @param container A [storage_container()].
 #' @param src What to upload: the path of a file, a raw vector, or a connection, of which
-#'   the rest is read, into memory (of a text connection, its lines, as UTF-8 with `"\n"`
+#'   the rest is read (of a text connection, its lines, as UTF-8 with `"\n"`
 #'   between them; of a raw connection all, wherever it is); one that is not open is opened,
 #'   one that is has to be so for bytes, `"rb"`. What to download: a blob's name.
 #' @param dest The blob's name; for a file, by default the file's. Where to download to:
 #'   a file's path (directories are made), a connection that is open for writing bytes (a
-#'   raw connection is then at its start again; the content is in memory first), or `NULL`:
+#'   raw connection is then at its start again; others get nothing before all has come), or
+#'   `NULL`:
 #'   the value is the content.
 #' @param type `"BlockBlob"`, or `"AppendBlob"`, which can be added to later. An append blob
 #'   is there from its first block on: a failure leaves a part of it behind.
@@ -78,6 +79,7 @@ upload_blob <- function(container, src, dest = basename(src),
     use_azcopy, metadata, content_type)
   check_flag(progress, "progress")
   src <- upload_source(src)
+  on.exit(drop_spooled(list(src)))
   if (append) {
     return(one_append(container, src, dest, options))
   }
@@ -116,7 +118,11 @@ download_blob <- function(container, src, dest = basename(src), blocksize = 2^24
   if (to_file) {
     make_directories(dest)
   }
-  transfers <- download_rows(container, src, if (to_file) dest, options)
+  spool <- if (inherits(dest, "connection") && !inherits(dest, "rawConnection")) {
+    tempfile("pool-download-")
+  }
+  on.exit(unlink(spool))
+  transfers <- download_rows(container, src, if (to_file) dest else spool, options)
   done <- one_transfer(transfers, container, src, dest, progress)
   if (options$md5) {
     warn_md5(done)
@@ -124,11 +130,11 @@ download_blob <- function(container, src, dest = basename(src), blocksize = 2^24
   if (is.null(dest)) {
     return(done$value[[1L]])
   }
-  if (!to_file) {
+  if (!is.null(spool)) {
+    write_spooled(spool, dest)
+  } else if (!to_file) {
     writeBin(done$value[[1L]], dest)
-    if (inherits(dest, "rawConnection")) {
-      seek(dest, 0)
-    }
+    seek(dest, 0)
   }
   invisible(NULL)
 }
@@ -225,7 +231,7 @@ one_transfer <- function(transfers, container, src, dest, progress) {
   done
 }
 
-shown_file <- function(x) if (is.character(x)) x else "<memory>"
+shown_file <- function(x) if (is.character(x) && !is_spooled(x)) x else "<memory>"
 
 stop_one <- function(e, files) {
   e$files <- files

@@ -104,45 +104,6 @@ upload_source <- function(src, argument = "src") {
   path
 }
 
-# Of a raw connection all that it holds, wherever it is: who has just written to it
-# means that.
-read_connection <- function(con, argument) {
-  if (inherits(con, "rawConnection")) {
-    if (summary(con)[["can read"]] != "yes") {
-      return(rawConnectionValue(con))
-    }
-    seek(con, 0)
-  }
-  if (isOpen(con)) {
-    check_readable(con, argument)
-  }
-  if (inherits(con, "textConnection")) {
-    return(charToRaw(paste(enc2utf8(readLines(con)), collapse = "\n")))
-  }
-  if (!isOpen(con)) {
-    open(con, "rb") # and left so: to close it is to end it
-  }
-  parts <- list()
-  repeat {
-    part <- readBin(con, "raw", 2^20)
-    if (!length(part)) {
-      return(do.call(c, c(list(raw()), parts)))
-    }
-    parts[[length(parts) + 1L]] <- part
-  }
-}
-
-check_readable <- function(con, argument) {
-  about <- summary(con)
-  if (about[["can read"]] != "yes") {
-    stop_input(argument, NULL, "'", argument, "' is a connection that is open only for writing")
-  }
-  if (about$text != "binary" && !inherits(con, "textConnection")) {
-    stop_input(argument, NULL, "'", argument, "' is a connection that is open for text, where ",
-      "bytes are read: open it with \"rb\", or leave it closed")
-  }
-}
-
 default_blob <- function(src) {
   if (missing(src)) {
     stop_missing("src")

@@ -45,6 +45,50 @@ test_that("connections: what they are read from, and written to", {
   close(con)
 })
 
+test_that("of a long connection only a part is in memory, and no file is left of it", {
+  cont <- local_container()
+  content <- bytes(40e6)
+  dir <- local_files(list(data = content))
+  left <- function() list.files(tempdir(), "^pool-(up|down)load-")
+  for (again in 1:2) {
+    con <- file(file.path(dir, "data"), "rb")
+    if (again == 1) {
+      storage_upload(cont, con, "long")
+    } else {
+      files <- storage_multiupload(cont, list(con, charToRaw("x")), c("long", "x"))
+      expect_identical(files$src, rep("<memory>", 2L))
+      expect_identical(files$size, c(40e6, 1))
+    }
+    close(con)
+    expect_identical(left(), character())
+    con <- file(file.path(dir, "copy"), "wb")
+    storage_download(cont, "long", con)
+    close(con)
+    expect_identical(unname(tools::md5sum(file.path(dir, "copy"))),
+      unname(tools::md5sum(file.path(dir, "data"))))
+    expect_identical(left(), character())
+    delete_blob(cont, "long", confirm = FALSE)
+  }
+  con <- file(file.path(dir, "copy"), "wb")
+  expect_error(storage_download(cont, "long", con), class = "pool_http_error")
+  close(con)
+  expect_identical(file.size(file.path(dir, "copy")), 0)
+  expect_identical(left(), character())
+
+  # One that ends in an error, after much of it was read.
+  packed <- file.path(dir, "packed")
+  con <- gzfile(packed, "wb", compression = 1L)
+  writeBin(content, con)
+  close(con)
+  half <- readBin(packed, "raw", file.size(packed))
+  half[length(half) - 1e6 + 1:1000] <- as.raw(0)
+  writeBin(half, packed)
+  con <- gzfile(packed, "rb")
+  withr::defer(close(con))
+  try(suppressWarnings(storage_upload(cont, con, "torn")), silent = TRUE)
+  expect_identical(left(), character())
+})
+
 test_that("an existing file stays what it was, unless it may be replaced", {
   cont <- local_container()
   storage_upload(cont, charToRaw("new"), "x")
