@@ -104,8 +104,9 @@ doc-check: install $(BUILD)/stamps/deps-doc
 	tools/doc-check.sh $(BUILD)
 
 # make check         R CMD check --as-cran, without an error or a warning
+# Beside storage services, which a vignette is built on.
 check: $(BUILD)/stamps/deps-test $(BUILD)/stamps/deps-check
-	tools/check.sh $(BUILD)
+	tools/with-azurite.sh $(BUILD) tools/check.sh $(BUILD)
 
 # make bench         the benchmarks, beside the peers that install here: bench/README.md
 # ROUNDS=n: so many rounds of each, instead of its own number.
