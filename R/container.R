@@ -275,9 +275,11 @@ format.blob_container <- function(x, ...) {
   paste0("<blob container ", x$name, " at ", hide_signature(x$endpoint$url), ">")
 }
 
-# AzureStor has a print() method for this class, too, and it shows a token that is a
-# string: ours takes its place (.onLoad()).
-print_container <- function(x, ...) {
+# Of the class that AzureStor has no such method for, so that R does not say that one
+# overwrote the other. Where AzureStor is loaded its method for blob_container comes
+# first, and shows a token that is a string: ours then takes that one's place.
+#' @export
+print.storage_container <- function(x, ...) {
   cat(
     paste0("Azure blob container '", x$name, "'"),
     paste0("URL: ", sub("/+$", "", hide_signature(x$endpoint$url)), "/", x$name),
@@ -288,7 +290,7 @@ print_container <- function(x, ...) {
 }
 
 register_print <- function(...) {
-  registerS3method("print", "blob_container", print_container, baseenv())
+  registerS3method("print", "blob_container", print.storage_container, baseenv())
 }
 
 #' @rdname storage_container

@@ -8,9 +8,10 @@ the$handle <- NULL # external pointer to the pool, or NULL
   # Functions are loaded when they are first used: what nodes use now, or every
   # template would do it anew.
   lapply(ls(namespace, pattern = "^node_"), get, namespace)
-  # AzureStor's own method, where it is loaded before or after, shows tokens.
-  register_print()
   setHook(packageEvent("AzureStor", "onLoad"), register_print)
+  if (isNamespaceLoaded("AzureStor")) {
+    register_print()
+  }
 }
 
 .onUnload <- function(libpath) {
