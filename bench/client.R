@@ -31,10 +31,8 @@ for (path in from) {
 # New files each time: to replace one costs the file system more than all else, as
 # it puts off to give a deleted one's place away, and only we replace; curl writes
 # into what is there.
-landings <- 0L
 to <- function() {
-  landings <<- landings + 1L
-  landing <- file.path(directory, paste0("to", landings))
+  landing <- tempfile("to", directory)
   dir.create(landing)
   file.path(landing, names)
 }
@@ -73,9 +71,7 @@ for (k in seq_len(pages)) {
 
 # ---- The service -------------------------------------------------------------
 
-port <- 0L
-start_nginx <- function() {
-  port <<- as.integer(sample(20000:40000, 1L))
+start_nginx <- function(port) {
   writeLines(c(
     # As the user that the files are of, whom only root has to name.
     if (Sys.info()[["user"]] == "root") "user root;",
@@ -105,8 +101,8 @@ start_nginx <- function() {
   )
 }
 # Somebody may have that port.
-for (i in 1:5) {
-  if (start_nginx() == 0L) break
+for (port in sample(20000:40000, 5L)) {
+  if (start_nginx(port) == 0L) break
 }
 stop_nginx <- function() {
   tools::pskill(as.integer(readLines(file.path(directory, "nginx.pid"))))
@@ -166,8 +162,8 @@ for (verb in c("upload", "download")) {
     pool = function() own_cpu(for (i in 1:4) transfer(verb), 4L * n),
     "curl -Z --parallel-max 10" = function() child_cpu(for (i in 1:4) curl_files(verb), 4L * n)
   ), rounds, unit = "microseconds")
-  for (i in seq_len(landings)) {
-    back <- file.path(directory, paste0("to", i), names)
+  for (landing in Sys.glob(file.path(directory, "to*"))) {
+    back <- file.path(landing, names)
     check(identical(unname(tools::md5sum(from)), unname(tools::md5sum(back))),
       "other bytes came back")
   }
