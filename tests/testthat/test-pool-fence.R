@@ -149,12 +149,14 @@ test_that("the session's connections are its own", {
   # Still in the session's buffer: a node that closed or flushed it would write
   # it a second time.
   cat("once\n", file = con)
-  quiet_init(2)
-  pool_call(at_top(function() {
+  log <- withr::local_tempfile(lines = character())
+  quiet_init(2, outfile = log)
+  closed <- try(pool_call(at_top(function() {
     closeAllConnections()
     gc()
     NULL
-  }))
+  })), silent = TRUE)
+  expect_identical(closed, list(NULL, NULL), info = paste(readLines(log), collapse = "\n"))
   try(pool_lapply(1:2, function(i) quit("no")), silent = TRUE)
   suppressMessages(delete_pool())
   cat("twice\n", file = con)
