@@ -21,7 +21,10 @@ export _R_CHECK_FORCE_SUGGESTS_=false
 # Spawning more than two workers is the package's business.
 unset _R_CHECK_LIMIT_CORES_
 
-if ! R CMD build "$root" >build.log 2>&1; then
+# Of a copy: R CMD build copies all there is, build/ too, while others write there.
+mkdir source
+tar -C "$root" --exclude=./build --exclude=./.git -cf - . | tar -C source -xf -
+if ! R CMD build source >build.log 2>&1; then
   cat build.log >&2
   exit 1
 fi
