@@ -63,12 +63,10 @@ int r_call_expire(struct r_pool *r, int ms)
 		    !r_call_running(r, w, &element, &since) ||
 		    since == UINT64_MAX)
 			continue;
-		int left = since + r->timeout > now
-				   ? clock_until(since + r->timeout, ms)
-				   : 0;
-		if (left == 0 && pool_kill_worker(&r->pool, i) == 0)
+		if (since + r->timeout > now)
+			ms = clock_until(since + r->timeout, ms);
+		else if (pool_kill_worker(&r->pool, i) == 0)
 			w->expired = element + 1;
-		ms = left > 0 && left < ms ? left : ms;
 	}
 	/* One that begins right now: its end is seen in time, or nearly. */
 	int soon = clock_until(now + r->timeout, ms);

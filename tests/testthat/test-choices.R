@@ -31,6 +31,19 @@ test_that("a time limit counts from an element's start, not from the call's", {
   expect_identical(pool_lapply(1:12, slow, chunk.size = 6, .timeout = 0.5), as.list(1:12))
 })
 
+test_that("busy nodes are not killed while others are held back", {
+  # More nodes than cores: some have to wait for work, which is looked at all the time.
+  local_pool(2L * max(2L, parallel::detectCores(), na.rm = TRUE))
+  busy <- at_top(function(i) {
+    until <- Sys.time() + 0.01
+    while (Sys.time() < until) NULL
+    i
+  })
+  for (k in 1:10) {
+    expect_identical(pool_lapply(1:8, busy, .timeout = 60), as.list(1:8))
+  }
+})
+
 test_that("a time limit holds in chunks, on every node, by element or by node", {
   local_pool(2)
   e <- error_of(pool_lapply(1:10, hang_at, 3, chunk.size = 5, .timeout = 0.2))
