@@ -22,13 +22,13 @@ run_limited <- function(before, ..., namespace = FALSE) {
                            stdout = TRUE, stderr = TRUE))
 }
 
-ok <- function(out) {
+expect_ok <- function(out) {
   expect(identical(tail(out, 1), "ok"), paste(c("the script printed:", out), collapse = "\n"))
 }
 
 test_that("64 descriptors are enough to work", {
   skip_if(!nzchar(Sys.which("prlimit")), "no prlimit(1)")
-  ok(run_limited(
+  expect_ok(run_limited(
     "true",
     # An R that is started under the limit refuses to.
     "system2('prlimit', c('--pid', Sys.getpid(), '--nofile=64:'))",
@@ -53,7 +53,7 @@ test_that("64 descriptors are enough to work", {
 
 test_that("without descriptors for it no node is replaced, and the others work later", {
   skip_if(!nzchar(Sys.which("prlimit")), "no prlimit(1)")
-  ok(run_limited(
+  expect_ok(run_limited(
     "true",
     "suppressMessages(init_pool(2))",
     "invisible(loadNamespace('tools'))", # while files can be opened
@@ -82,7 +82,7 @@ test_that("without descriptors for it no node is replaced, and the others work l
 })
 
 test_that("without address space an object is an error, and the pool stays", {
-  ok(run_limited(
+  expect_ok(run_limited(
     "true",
     "suppressMessages(init_pool(2))",
     "limit <- function(...) system2('prlimit', c('--pid', Sys.getpid(), ...), stdout = TRUE)",
@@ -109,7 +109,7 @@ test_that("without room for temporary files there is a clear error, or none", {
   probe <- suppressWarnings(system2("unshare", c("-m", "bash", "-c", shQuote(mount)),
                                     stdout = FALSE, stderr = FALSE))
   skip_if(probe != 0, "a file system cannot be mounted here")
-  ok(run_limited(
+  expect_ok(run_limited(
     mount,
     "fill <- function() {",
     "  con <- file(file.path(dirname(tempdir()), 'full'), 'w')",

@@ -101,6 +101,10 @@ test_that("what is in memory", {
   expect_identical(up$src, c("<memory>", "<memory>"))
   expect_identical(storage_download(cont, "a", NULL), charToRaw("raw"))
   expect_identical(storage_download(cont, "b", NULL), charToRaw("text"))
+  dest <- file.path(withr::local_tempdir(), c("a", "b"))
+  down <- multidownload_blob(cont, c("a", "b"), dest)
+  expect_identical(down$size, c(3, 4))
+  expect_identical(vapply(dest, readLines, "", warn = FALSE, USE.NAMES = FALSE), c("raw", "text"))
 })
 
 test_that("one that fails is a row, and then an error that lists all", {
