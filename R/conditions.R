@@ -85,6 +85,13 @@ stop_missing <- function(argument) {
   stop_input(argument, NULL, "'", argument, "' must be given")
 }
 
+stop_spool <- function(size) {
+  stop(pool_condition("pool_transfer_error", paste0(
+    "the session's temporary directory has no room for the ", format(size, scientific = FALSE),
+    " bytes of a connection that is to be uploaded"
+  ), user_call(), files = NULL))
+}
+
 stop_absent <- function() {
   stop(pool_condition(
     "pool_absent_error",

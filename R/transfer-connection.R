@@ -38,23 +38,30 @@ read_rest <- function(con) {
     parts[[length(parts) + 1L]] <- part
   }
   path <- tempfile("pool-upload-")
+  whole <- FALSE
+  on.exit(if (!whole) unlink(path))
   file <- file(path, "wb")
-  done <- FALSE
-  on.exit({
-    close(file)
-    if (!done) unlink(path)
-  })
-  for (part in parts) writeBin(part, file)
-  parts <- NULL
-  copy_connection(con, file)
-  done <- TRUE
+  size <- tryCatch({
+    for (part in parts) writeBin(part, file)
+    parts <- lengths(parts)
+    sum(parts) + copy_connection(con, file)
+  }, finally = close(file))
+  # Where the disk is full R only warns.
+  if (!identical(file.size(path), size)) {
+    stop_spool(size)
+  }
+  whole <- TRUE
   structure(path, class = "pool_spooled")
 }
 
+# How many bytes there were.
 copy_connection <- function(from, to) {
+  size <- 0
   while (length(part <- readBin(from, "raw", SPOOL_PART))) {
     writeBin(part, to)
+    size <- size + length(part)
   }
+  size
 }
 
 # Removes those files among what is uploaded that were made for it.

@@ -132,3 +132,25 @@ test_that("without room for temporary files there is a clear error, or none", {
     namespace = TRUE
   ))
 })
+
+test_that("without room for what a connection holds nothing is uploaded", {
+  skip_if(!nzchar(Sys.which("unshare")), "no unshare(1)")
+  dir <- withr::local_tempdir()
+  mount <- sprintf("mount -t tmpfs -o size=20m tmpfs %s && export TMPDIR=%s",
+                   shQuote(dir), shQuote(dir))
+  probe <- suppressWarnings(system2("unshare", c("-m", "bash", "-c", shQuote(mount)),
+                                    stdout = FALSE, stderr = FALSE))
+  skip_if(probe != 0, "a file system cannot be mounted here")
+  expect_ok(run_limited(
+    mount,
+    # Nobody is there: no request is made.
+    "cont <- storage_container(storage_endpoint('http://127.0.0.1:1/a', key = 'a2V5'), 'cont')",
+    "con <- pipe('head -c 40000000 /dev/zero', 'rb')",
+    "e <- tryCatch(suppressWarnings(storage_upload(cont, con, 'x')), error = identity)",
+    "stopifnot(inherits(e, 'pool_transfer_error'), !inherits(e, 'pool_http_error'))",
+    "stopifnot(grepl('40000000 bytes', conditionMessage(e)))",
+    "stopifnot(length(list.files(tempdir(), '^pool-upload-')) == 0L)",
+    "cat('ok\\n')",
+    namespace = TRUE
+  ))
+})
