@@ -1,14 +1,17 @@
 /*
  * What the machine itself takes for what a pool is made of: a message there and
- * back between two processes, and a copy of 100 MB into shared memory. The
+ * back between two processes, and a copy of 100 MB into shared memory; and for
+ * what a job is made of: a page that is on the disk, in the directory of
+ * temporary files. The
  * benchmarks in R run this program in each of their rounds, so that a ratio
  * compares figures of the same minute.
  *
- *   limits [sockets | spinning | copies]      (without one: all three)
+ *   limits [sockets | spinning | copies | syncs]      (without one: all)
  *
  * Prints lines of a name, a median, and its unit. Linux only: memfd_create(),
  * sched_setaffinity().
  */
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -27,6 +30,8 @@ enum {
 	ROUNDS = 3,
 	TRIPS = 2000, /* of a round */
 	COPIED = 100 * 1000 * 1000,
+	PAGE = 4096,
+	SYNCS = 100, /* of a round */
 };
 
 /* What the two sides of the spinning ping-pong share, a cache line each. */
@@ -286,6 +291,43 @@ static void copies(void)
 	printf("warm %.3f ms\n", 1e3 * median(warm));
 }
 
+/* ---- Pages on a disk ------------------------------------------------------ */
+
+static void sync_trip(void *with)
+{
+	static const char page[PAGE];
+	const int *fd = with;
+
+	if (pwrite(*fd, page, sizeof(page), 0) != (ssize_t)sizeof(page) ||
+	    fdatasync(*fd) < 0)
+		die("fdatasync");
+}
+
+static void syncs(void)
+{
+	const char *dir = getenv("TMPDIR");
+	double rounds[ROUNDS];
+	char path[4096];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/limits-XXXXXX",
+		       dir ? dir : "/tmp");
+	fd = mkstemp(path);
+	if (fd < 0)
+		die(path);
+	(void)unlink(path);
+	for (int round = -1; round < ROUNDS; round++) {
+		double begin = now();
+
+		for (int i = 0; i < SYNCS; i++)
+			sync_trip(&fd);
+		if (round >= 0)
+			rounds[round] = (now() - begin) / SYNCS;
+	}
+	close(fd);
+	printf("syncs %.3f us\n", 1e6 * median(rounds));
+}
+
 int main(int argc, char **argv)
 {
 	const char *only = argc > 1 ? argv[1] : NULL;
@@ -301,6 +343,8 @@ int main(int argc, char **argv)
 		spinning(cores);
 	if (only == NULL || strcmp(only, "copies") == 0)
 		copies();
+	if (only == NULL || strcmp(only, "syncs") == 0)
+		syncs();
 	if (cores[0] == cores[1])
 		printf("one_core 1 core\n");
 	return 0;

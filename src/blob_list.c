@@ -1,7 +1,7 @@
 /*
  * EnumerationResults > Blobs > Blob or BlobPrefix > Name and other texts,
- * Properties > texts; and EnumerationResults > NextMarker. What else there is
- * is passed over.
+ * Properties > texts, Metadata > texts; and EnumerationResults > NextMarker.
+ * What else there is is passed over.
  */
 #include "blob_list.h"
 
@@ -77,24 +77,39 @@ static int add_text(struct blob_list *l, struct xml_span text,
 	return rc;
 }
 
-static bool is_wanted(const struct reader *r, struct xml_span name)
+/* What the names of columns begin with that metadata go into. */
+static const char meta_prefix[] = "Metadata/";
+enum { META_PREFIX = sizeof meta_prefix - 1 };
+
+static bool is_wanted(const struct reader *r, struct xml_span name, bool meta)
 {
 	if (!r->wanted)
-		return true;
+		return !meta;
 	for (size_t i = 0; i < r->n_wanted; i++) {
-		if (xml_is(name, r->wanted[i]))
+		const char *one = r->wanted[i];
+		if (meta && strncmp(one, meta_prefix, META_PREFIX) != 0)
+			continue;
+		if (xml_is(name, meta ? one + META_PREFIX : one))
 			return true;
 	}
 	return false;
 }
 
-static int find_column(struct blob_list *l, struct xml_span name,
+static bool names_column(const struct blob_list *l, const struct blob_column *c,
+			 struct xml_span name, bool meta)
+{
+	size_t before = meta ? META_PREFIX : 0;
+	const unsigned char *text = l->texts.bytes + c->name.at;
+	return c->name.len == before + name.len &&
+	       memcmp(text, meta_prefix, before) == 0 &&
+	       memcmp(text + before, name.at, name.len) == 0;
+}
+
+static int find_column(struct blob_list *l, struct xml_span name, bool meta,
 		       struct blob_column **column)
 {
 	for (size_t i = 0; i < l->n_columns; i++) {
-		struct blob_cell c = l->columns[i].name;
-		if (c.len == name.len &&
-		    memcmp(l->texts.bytes + c.at, name.at, c.len) == 0) {
+		if (names_column(l, &l->columns[i], name, meta)) {
 			*column = &l->columns[i];
 			return 0;
 		}
@@ -102,7 +117,12 @@ static int find_column(struct blob_list *l, struct xml_span name,
 	if (l->n_columns == BLOB_LIST_COLUMNS)
 		return -EBADMSG;
 	*column = &l->columns[l->n_columns];
-	int rc = add_text(l, name, &(*column)->name);
+	size_t at = l->texts.len;
+	int rc = meta ? buf_append(&l->texts, meta_prefix, META_PREFIX) : 0;
+	if (rc == 0)
+		rc = add_text(l, name, &(*column)->name);
+	(*column)->name.len += (*column)->name.at - at;
+	(*column)->name.at = at;
 	if (rc == 0)
 		l->n_columns++;
 	return rc;
@@ -144,15 +164,17 @@ static int add_cell(struct reader *r, struct xml_span name)
 {
 	struct blob_list *l = r->list;
 	struct blob_column *column;
-	bool is_name = xml_is(name, "Name");
+	bool meta = r->xml.depth + 1 == PROPERTY &&
+		    xml_is(outer(r, FIELD), "Metadata");
+	bool is_name = !meta && xml_is(name, "Name");
 	if (is_name) {
 		if (r->named || r->text.len == 0)
 			return -EBADMSG;
 		r->named = true;
 	}
-	if (r->text.len == 0 || !is_wanted(r, name))
+	if (r->text.len == 0 || !is_wanted(r, name, meta))
 		return 0;
-	int rc = find_column(l, name, &column);
+	int rc = find_column(l, name, meta, &column);
 	if (rc < 0)
 		return rc;
 	if (column->n == l->n)
@@ -204,8 +226,9 @@ static int on_end(struct reader *r)
 			     ? 0
 			     : add_text(r->list, r->text, &r->list->marker);
 	else if (leaf && in_row(r) &&
-		 (depth == FIELD ||
-		  (depth == PROPERTY && xml_is(outer(r, FIELD), "Properties"))))
+		 (depth == FIELD || (depth == PROPERTY &&
+				     (xml_is(outer(r, FIELD), "Properties") ||
+				      xml_is(outer(r, FIELD), "Metadata")))))
 		rc = add_cell(r, name);
 	r->text.len = 0;
 	return rc;

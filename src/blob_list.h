@@ -37,7 +37,8 @@ struct blob_list {
 };
 
 /* `wanted`: names of columns, n of them; NULL: all. A column is a property, or
- * what a blob has beside its properties, if that is a text: "Name", "Snapshot".
+ * what a blob has beside its properties, if that is a text: "Name", "Snapshot";
+ * or, only where it is named, metadata: "Metadata/x".
  * 0, -ENOMEM, or -EBADMSG: not such an answer, whole and well-formed. */
 int blob_list_read(struct blob_list *l, const void *bytes, size_t n,
 		   const char *const *wanted, size_t n_wanted);

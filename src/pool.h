@@ -1,5 +1,6 @@
 /*
- * The session's pool: the template, the workers, and one poll over them.
+ * The session's pool: the template and the workers (and, in pool_poll.h, one
+ * poll over them).
  *
  * Owned by the process that opened it: in a fork of that process every function
  * but pool_alive() must be kept from being called.
@@ -16,6 +17,9 @@
 #include "spin.h"
 #include "worker.h"
 
+/* What is polled beside the workers: control socket and template. */
+enum { POOL_POLLS = 2 };
+
 struct pool {
 	pid_t owner;
 	pid_t template;
@@ -27,7 +31,7 @@ struct pool {
 	int answer;	   /* its errno */
 
 	struct worker *workers;
-	struct pollfd *polls; /* n + 2 */
+	struct pollfd *polls; /* POOL_POLLS, and n */
 	size_t n;
 	uint64_t next_id;
 	size_t cores;
@@ -64,16 +68,6 @@ int pool_interrupt_worker(struct pool *p, size_t slot, uint32_t call);
 /* What new workers are told first: whole WIRE_CALL messages, referenced; n may
  * be 0. */
 int pool_set_setup(struct pool *p, struct blob *const *calls, size_t n);
-
-/*
- * One round: sends what waits, waits up to `ms` for news, takes it in. Then a
- * worker may have a message in its channel, or be WORKER_GONE. 0, -EINTR, or
- * -EPIPE: the template is gone.
- */
-int pool_poll(struct pool *p, int ms);
-
-/* The same without waiting, unless there was one within a millisecond. */
-void pool_look(struct pool *p);
 
 /* Is there a core for the session, every busy worker and `more`? */
 bool pool_has_cores(const struct pool *p, size_t more);

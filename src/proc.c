@@ -76,7 +76,7 @@ int proc_unblock(const sigset_t *mask)
 	return sigprocmask(SIG_SETMASK, mask, NULL) < 0 ? -errno : 0;
 }
 
-static void close_from(int first)
+void proc_close_from(int first)
 {
 #ifdef SYS_close_range
 	if (syscall(SYS_close_range, first, ~0U, 0) == 0)
@@ -100,7 +100,7 @@ pid_t proc_exec(char *const argv[], char *const env[], int pass,
 	int fd = pass == PROC_PASSED ? dup(pass) : pass;
 	if (fd < 0 || dup2(fd, PROC_PASSED) < 0)
 		proc_leave(126);
-	close_from(PROC_PASSED + 1);
+	proc_close_from(PROC_PASSED + 1);
 	if (proc_unblock(&mask) == 0)
 		(void)execve(argv[0], argv, env);
 	proc_leave(127);

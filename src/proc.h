@@ -27,6 +27,9 @@ enum { PROC_PASSED = 3 };
 pid_t proc_exec(char *const argv[], char *const env[], int pass,
 		const char *output);
 
+/* Closes all descriptors from that number on. */
+void proc_close_from(int first);
+
 /* getpid(), without asking the system each time. */
 pid_t proc_self(void);
 

@@ -10,11 +10,14 @@
 #include <errno.h>
 #include <limits.h>
 
+#include "chan_read.h"
 #include "clock.h"
+#include "pool_poll.h"
 #include "r_codec.h"
 #include "r_entry.h"
 #include "r_staged.h"
 #include "r_stream.h"
+#include "r_trace.h"
 
 /* For workers at work when a call is given up, to leave it. */
 enum { GRACE_MS = 500 };
@@ -86,7 +89,8 @@ static SEXP start(void *of)
 	return R_NilValue;
 }
 
-/* c(seconds of an element, retries, stop at the first failure?) */
+/* c(seconds of an element, retries, stop at the first failure?, seconds between
+ * news of progress); the last may be left out. */
 static void set_limits(struct r_pool *r, SEXP limits)
 {
 	const double *x = REAL(limits);
@@ -94,6 +98,8 @@ static void set_limits(struct r_pool *r, SEXP limits)
 	r->retries = x[1] < UINT_MAX ? (unsigned)x[1] : UINT_MAX;
 	r->stops = x[2] != 0;
 	r->blind = 0;
+	r->tells = Rf_xlength(limits) > 3 ? clock_seconds(x[3]) : 0;
+	r->tell_at = 0; /* once at the beginning */
 }
 
 /* plan: list(first elements of chunks or NULL, limits) */
@@ -102,6 +108,9 @@ SEXP C_call_start(SEXP handle, SEXP token, SEXP constant, SEXP elements, SEXP n,
 {
 	SEXP starts = VECTOR_ELT(plan, 0);
 	size_t size = (size_t)Rf_asReal(n);
+	bool traced = r_trace_on();
+	uint64_t begin = traced ? clock_now() : 0;
+	PROTECT(constant = traced ? r_trace_constant(constant) : constant);
 	SEXP all = PROTECT(Rf_allocVector(VECSXP, HELD));
 	SEXP values = PROTECT(Rf_allocVector(VECSXP, (R_xlen_t)size));
 	SET_VECTOR_ELT(all, HELD_CONSTANT, constant);
@@ -120,11 +129,14 @@ SEXP C_call_start(SEXP handle, SEXP token, SEXP constant, SEXP elements, SEXP n,
 	r->doing = NULL;
 	set_limits(r, VECTOR_ELT(plan, 1));
 	r->same = is_kept(r, handle, constant);
-	r->staged_tried = false;
+	r->staged_tried = r->open = false;
+	r->reading = 0;
 	load_begin(&r->load);
 	struct start a = {r, starts, size};
 	(void)r_pool_within(r, start, &a);
-	UNPROTECT(2);
+	if (traced)
+		r_trace_call(r, begin);
+	UNPROTECT(3);
 	return values; /* held by the handle */
 }
 
@@ -153,7 +165,7 @@ static SEXP wait(void *of)
 			return Rf_ScalarLogical(FALSE);
 		ms = r->holds_back ? load_wait(&r->load, CHAN_SLICE)
 				   : CHAN_SLICE;
-		ms = r_call_expire(r, ms);
+		ms = r_progress_wait(r, r_call_expire(r, ms));
 		SEXP notes = r_call_held(a->handle, HELD_NOTES);
 		if (notes != R_NilValue) {
 			r_call_hold(a->handle, HELD_NOTES, R_NilValue);
@@ -163,6 +175,9 @@ static SEXP wait(void *of)
 			r->pool.setup_failed = false;
 			return Rf_ScalarLogical(TRUE);
 		}
+		notes = r_progress_due(r, a->handle);
+		if (notes != R_NilValue)
+			return notes;
 	}
 	return R_NilValue;
 }
@@ -176,8 +191,8 @@ static SEXP wait_for(SEXP handle, bool quick)
 }
 
 /* NULL when all is done, FALSE when the template is gone, TRUE when a
- * replacement has failed in its set-up; else a list of notes to relay, by
- * claim. */
+ * replacement has failed in its set-up; numbers: how far it is; else a list of
+ * notes to relay, by claim. */
 SEXP C_call_wait(SEXP handle)
 {
 	return wait_for(handle, false);
@@ -237,6 +252,7 @@ SEXP C_call_finish(SEXP handle, SEXP token)
 	    r_call_held(handle, HELD_TOKEN) != token)
 		return R_NilValue;
 	r->calling = false;
+	r_trace_cut(r);
 	r_staged_drop(r);
 	let_finish(r);
 	for (size_t i = 0; i < r->pool.n; i++) {
@@ -253,15 +269,16 @@ SEXP C_call_finish(SEXP handle, SEXP token)
 			(void)pool_kill_worker(&r->pool, i);
 		else if (w->call == r->number && chan_say(&w->chan, &h) == 0)
 			(void)chan_flush(&w->chan);
+		/* One that is being killed is so in the next call, too. */
 		w->call = 0;
 		w->count = 0;
-		w->expired = 0;
 		w->claims = false;
 	}
 	blob_unref(r->call);
 	r->call = NULL;
 	buf_clear(&r->staging);
 	SEXP errors = r_call_held(handle, HELD_ERRORS);
+	r_trace_over(r, errors != R_NilValue);
 	R_SetExternalPtrProtected(handle, R_NilValue);
 	sched_release(&r->sched);
 	return errors;

@@ -13,6 +13,7 @@ enum r_call_held {
 	HELD_VALUES, /* the list of results */
 	HELD_ERRORS, /* a pairlist, the last one first */
 	HELD_NOTES,  /* likewise: what is to be relayed */
+	HELD_TOLD,   /* likewise: what was told before a result */
 	HELD_TOKEN,  /* tells the call from one made inside it */
 	HELD
 };
@@ -59,9 +60,19 @@ int r_call_expire(struct r_pool *r, int ms);
 bool r_call_running(const struct r_pool *r, const struct worker *w,
 		    size_t *element, uint64_t *since);
 
+/* How far the call is, where that is to be told now: c(elements done, of how
+ * many, failed); R_NilValue otherwise. */
+SEXP r_progress_due(struct r_pool *r, SEXP handle);
+
+/* Milliseconds until then, at most `ms`. */
+int r_progress_wait(const struct r_pool *r, int ms);
+
 /* Takes in whatever results have come, and the claims of workers that died.
  * plain: only what is in the compact form; false where something else has come,
  * and is left. */
 bool r_call_take_in(struct r_pool *r, SEXP handle, bool plain);
+
+/* Of a call with an open end: the worker that is at that element, or NULL. */
+struct worker *r_feed_whose(const struct r_pool *r, size_t place);
 
 #endif

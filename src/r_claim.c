@@ -15,14 +15,14 @@ static int *claim_index(SEXP claim)
 
 static void claim_value(SEXP claim, SEXP value)
 {
-	r_node_end();
+	r_node_end(false);
 	SET_VECTOR_ELT(VECTOR_ELT(claim, 0), (*claim_index(claim))++, value);
 }
 
 /* The running element has failed: on to the next. Its number, from 1. */
 SEXP C_claim_skip(SEXP claim)
 {
-	r_node_end();
+	r_node_end(true);
 	return Rf_ScalarInteger(++*claim_index(claim));
 }
 
@@ -138,4 +138,20 @@ SEXP C_claim_map(SEXP fun, SEXP columns, SEXP more, SEXP claim, SEXP quote)
 	}
 	UNPROTECT(2);
 	return R_NilValue;
+}
+
+/* The running element has so many steps, which the session may cut short. */
+SEXP C_claim_steps(SEXP most)
+{
+	struct record *record = r_node_record();
+	if (record)
+		record_steps(record, (uint32_t)Rf_asInteger(most));
+	return R_NilValue;
+}
+
+/* Is another one to begin? */
+SEXP C_claim_step(void)
+{
+	struct record *record = r_node_record();
+	return Rf_ScalarLogical(!record || record_step(record));
 }

@@ -30,11 +30,25 @@ SEXP C_call_finish(SEXP handle, SEXP token);
 SEXP C_call_blob(SEXP handle);
 SEXP C_call_doing(SEXP handle);
 
+/* r_feed.c: one whose elements come while it runs */
+SEXP C_feed_open(SEXP handle, SEXP token);
+SEXP C_feed_put(SEXP handle, SEXP token, SEXP x, SEXP slot);
+SEXP C_feed_wait(SEXP handle, SEXP token, SEXP seconds);
+SEXP C_feed_cut(SEXP handle, SEXP token, SEXP place);
+SEXP C_feed_sent(SEXP handle, SEXP token, SEXP place);
+SEXP C_feed_drop(SEXP handle, SEXP token, SEXP place);
+SEXP C_feed_close(SEXP handle, SEXP token);
+
 /* r_limits.c: what a user may choose */
 SEXP C_choice_none(void);
 
+/* r_trace.c: who ran what when */
+SEXP C_trace_begin(void);
+SEXP C_trace_end(SEXP mark);
+
 /* r_seed.c: random numbers */
 SEXP C_seed_valid(SEXP x);
+SEXP C_seed_stream(SEXP x, SEXP streams);
 
 /* r_mapping.c: mapped vectors */
 SEXP C_vector_mapped(void);
@@ -56,16 +70,30 @@ SEXP C_node_try(SEXP value);
 SEXP C_node_leave(SEXP status);
 SEXP C_node_warm(SEXP constant, SEXP elements);
 
+/* r_bell.c: what a node says before its result */
+SEXP C_bell_listen(void);
+SEXP C_bell_accept(void);
+SEXP C_bell_ring(void);
+SEXP C_node_tell(SEXP x);
+
 /* r_claim.c: the elements of a claim */
 SEXP C_claim_apply(SEXP runner, SEXP fun, SEXP x, SEXP more, SEXP quote);
 SEXP C_claim_lapply(SEXP env, SEXP claim);
 SEXP C_claim_map(SEXP fun, SEXP columns, SEXP more, SEXP claim, SEXP quote);
 SEXP C_claim_skip(SEXP claim);
+SEXP C_claim_steps(SEXP most);
+SEXP C_claim_step(void);
+
+/* r_detach.c: a supervisor, both ends */
+SEXP C_detach_start(SEXP program, SEXP environment, SEXP log);
+SEXP C_detach_tell(SEXP handle, SEXP bytes, SEXP seconds);
+SEXP C_detach_report(SEXP bytes);
+SEXP C_detach_refused(void);
 
 /* r_http.c: requests */
 SEXP C_http_alive(SEXP handle);
 SEXP C_http_open(SEXP ca_file, SEXP agent);
-SEXP C_http_request(SEXP handle, SEXP account, SEXP request);
+SEXP C_http_requests(SEXP handle, SEXP accounts, SEXP requests, SEXP most);
 
 /* r_transfer.c: many transfers */
 SEXP C_transfer_start(SEXP http, SEXP account, SEXP columns, SEXP options);
@@ -79,6 +107,41 @@ SEXP C_base64_encode(SEXP bytes);
 SEXP C_base64_decode(SEXP text);
 SEXP C_hmac(SEXP key, SEXP bytes);
 SEXP C_md5(SEXP bytes);
+
+/* r_store.c: jobs in directories */
+SEXP C_job_create(SEXP path, SEXP id, SEXP manifest, SEXP tasks);
+SEXP C_job_open(SEXP path, SEXP id);
+SEXP C_job_close(SEXP handle);
+SEXP C_job_delete(SEXP path, SEXP id);
+SEXP C_job_manifest(SEXP handle);
+SEXP C_job_add(SEXP handle, SEXP tasks);
+SEXP C_job_commit(SEXP handle, SEXP task, SEXP failed, SEXP result,
+		  SEXP seconds, SEXP most);
+SEXP C_job_charge(SEXP handle, SEXP task, SEXP most, SEXP result);
+SEXP C_job_release(SEXP handle, SEXP task);
+SEXP C_job_status(SEXP handle);
+SEXP C_job_results(SEXP handle, SEXP from, SEXP n);
+SEXP C_job_abandoned(SEXP handle);
+SEXP C_job_requeue(SEXP handle);
+SEXP C_job_terminate(SEXP handle);
+
+/* r_job_file.c: their files */
+SEXP C_job_put_file(SEXP handle, SEXP name, SEXP x);
+SEXP C_job_get_file(SEXP handle, SEXP name);
+SEXP C_job_files(SEXP handle);
+
+/* r_queue.c: queues in directories */
+SEXP C_queue_open(SEXP path, SEXP create);
+SEXP C_queue_is_closed(SEXP handle);
+SEXP C_queue_push(SEXP handle, SEXP table, SEXP values);
+SEXP C_queue_count(SEXP handle, SEXP table);
+SEXP C_queue_peek(SEXP handle, SEXP table);
+SEXP C_queue_shift(SEXP handle, SEXP from, SEXP to);
+SEXP C_queue_get(SEXP handle, SEXP table, SEXP key);
+SEXP C_queue_list(SEXP handle, SEXP table);
+SEXP C_queue_move(SEXP handle, SEXP from, SEXP key, SEXP to, SEXP value);
+SEXP C_queue_move_all(SEXP handle, SEXP from, SEXP to);
+SEXP C_queue_delete(SEXP path);
 
 /* r_blob_list.c: a page of a listing */
 SEXP C_blob_list(SEXP body, SEXP wanted);

@@ -1,5 +1,5 @@
 /*
- * The session's HTTP engine, and one request over it.
+ * The session's HTTP engine, and requests over it, one or many at once.
  */
 #include "r_http.h"
 
@@ -95,19 +95,32 @@ const char **r_http_lines(SEXP strings)
 	return lines;
 }
 
-/* ---- One request --------------------------------------------------------- */
+/* ---- Requests ------------------------------------------------------------ */
 
 struct request {
-	struct http *http;
 	struct exchange x;
-	struct sign_account account;
+	struct requests *all;
+	bool asked;
 	bool ended;
+};
+
+struct requests {
+	struct http *http;
+	struct sign_account *accounts;
+	size_t n_accounts;
+	struct request *one;
+	size_t n;
+	size_t most; /* at once */
+	size_t asked;
+	size_t ended;
+	SEXP account_fields;
 };
 
 static void on_done(struct exchange *x)
 {
 	struct request *q = x->of;
 	q->ended = true;
+	q->all->ended++;
 }
 
 /* The headers as a named vector, the names in lower case. */
@@ -157,49 +170,102 @@ static SEXP answer_list(const struct exchange *x)
 	return all;
 }
 
-static SEXP run_request(void *of)
+static void ask_more(struct requests *all)
 {
-	struct request *q = of;
-	int rc = http_add(q->http, &q->x);
-	if (rc < 0)
-		r_throw("http", rc);
-	while (!q->ended) {
-		rc = http_step(q->http, SLICE_MS);
+	while (all->asked < all->n && all->asked - all->ended < all->most) {
+		struct request *q = &all->one[all->asked];
+		int rc = http_add(all->http, &q->x);
+		if (rc < 0)
+			r_throw("http", rc);
+		q->asked = true;
+		all->asked++;
+	}
+}
+
+static SEXP run_requests(void *of)
+{
+	struct requests *all = of;
+	for (size_t i = 0; i < all->n_accounts; i++) {
+		int rc = r_http_account(
+			&all->accounts[i],
+			VECTOR_ELT(all->account_fields, (R_xlen_t)i));
+		if (rc < 0)
+			r_throw("key", rc);
+	}
+	while (all->ended < all->n) {
+		ask_more(all);
+		int rc = http_step(all->http, SLICE_MS);
 		if (rc < 0)
 			r_throw("http", rc);
 		R_CheckUserInterrupt();
 	}
-	return answer_list(&q->x);
+	SEXP answers = PROTECT(Rf_allocVector(VECSXP, (R_xlen_t)all->n));
+	for (size_t i = 0; i < all->n; i++)
+		SET_VECTOR_ELT(answers, (R_xlen_t)i,
+			       answer_list(&all->one[i].x));
+	UNPROTECT(1);
+	return answers;
 }
 
-static void end_request(void *of)
+static void end_requests(void *of)
 {
-	struct request *q = of;
-	if (!q->ended)
-		http_cancel(q->http, &q->x);
-	exchange_release(&q->x);
-	sign_account_release(&q->account);
+	struct requests *all = of;
+	for (size_t i = 0; i < all->n; i++) {
+		struct request *q = &all->one[i];
+		if (q->asked && !q->ended)
+			http_cancel(all->http, &q->x);
+		exchange_release(&q->x);
+	}
+	for (size_t i = 0; i < all->n_accounts; i++)
+		sign_account_release(&all->accounts[i]);
 }
 
-/* request: list(verb, URL, header lines, body, timeout in seconds, retries) */
-SEXP C_http_request(SEXP handle, SEXP account, SEXP request)
+/* In the order of http_requests(). */
+enum { VERB, URL, LINES, CONTENT, TIMEOUT, RETRIES, ACCOUNT };
+
+static void fill_request(struct requests *all, size_t i, SEXP asked)
 {
-	struct request q = {.http = r_http_get(handle)};
-	exchange_init(&q.x, SIZE_MAX / 4);
-	SEXP body = VECTOR_ELT(request, 3);
-	q.x.verb = r_string(VECTOR_ELT(request, 0));
-	q.x.url = r_string(VECTOR_ELT(request, 1));
-	q.x.headers = r_http_lines(VECTOR_ELT(request, 2));
-	q.x.n_headers = (size_t)Rf_xlength(VECTOR_ELT(request, 2));
-	q.x.body.bytes = RAW(body);
-	q.x.body.length = (uint64_t)Rf_xlength(body);
-	q.x.timeout = Rf_asReal(VECTOR_ELT(request, 4));
-	q.x.retries = (unsigned)Rf_asInteger(VECTOR_ELT(request, 5));
-	q.x.account = &q.account;
-	q.x.done = on_done;
-	q.x.of = &q;
-	int rc = r_http_account(&q.account, account);
-	if (rc < 0)
-		r_throw("key", rc);
-	return R_ExecWithCleanup(run_request, &q, end_request, &q);
+	struct request *q = &all->one[i];
+	SEXP body = VECTOR_ELT(asked, CONTENT);
+	int account = Rf_asInteger(VECTOR_ELT(asked, ACCOUNT));
+	if (account < 1 || (size_t)account > all->n_accounts)
+		r_throw("http", -EINVAL);
+	q->all = all;
+	exchange_init(&q->x, SIZE_MAX / 4);
+	q->x.verb = r_string(VECTOR_ELT(asked, VERB));
+	q->x.url = r_string(VECTOR_ELT(asked, URL));
+	q->x.headers = r_http_lines(VECTOR_ELT(asked, LINES));
+	q->x.n_headers = (size_t)Rf_xlength(VECTOR_ELT(asked, LINES));
+	q->x.body.bytes = RAW(body);
+	q->x.body.length = (uint64_t)Rf_xlength(body);
+	q->x.timeout = Rf_asReal(VECTOR_ELT(asked, TIMEOUT));
+	q->x.retries = (unsigned)Rf_asInteger(VECTOR_ELT(asked, RETRIES));
+	q->x.account = &all->accounts[account - 1];
+	q->x.done = on_done;
+	q->x.of = q;
+}
+
+static void *zeroed(size_t n, size_t size)
+{
+	void *p = R_alloc(n + 1, (int)size);
+	memset(p, 0, (n + 1) * size);
+	return p;
+}
+
+/* accounts: a list of those that requests are signed as. requests: a list of
+ * list(verb, URL, header lines, body, timeout in seconds, retries, which
+ * account). A list of answers. */
+SEXP C_http_requests(SEXP handle, SEXP accounts, SEXP requests, SEXP most)
+{
+	struct requests all = {.http = r_http_get(handle)};
+	all.account_fields = accounts;
+	all.n_accounts = (size_t)Rf_xlength(accounts);
+	all.accounts = zeroed(all.n_accounts, sizeof(*all.accounts));
+	all.n = (size_t)Rf_xlength(requests);
+	all.one = zeroed(all.n, sizeof(*all.one));
+	int limit = Rf_asInteger(most);
+	all.most = limit < 1 ? 1 : (size_t)limit;
+	for (size_t i = 0; i < all.n; i++)
+		fill_request(&all, i, VECTOR_ELT(requests, (R_xlen_t)i));
+	return R_ExecWithCleanup(run_requests, &all, end_requests, &all);
 }

@@ -14,6 +14,8 @@ static struct sigaction ours, before;
 static volatile sig_atomic_t noted; /* by R, which has not forgotten it yet */
 static volatile sig_atomic_t came;
 static volatile uint32_t at_call; /* 0: nobody is to be interrupted */
+static bool placed;		  /* our handler, in this process */
+static bool allowed;		  /* since it was last settled */
 
 static void pass_on(int signal, siginfo_t *info, void *context)
 {
@@ -44,6 +46,7 @@ void r_interrupt_init(void)
 	ours = (struct sigaction){.sa_sigaction = handle,
 				  .sa_flags = SA_SIGINFO | SA_RESTART};
 	(void)sigemptyset(&ours.sa_mask);
+	placed = true;
 	struct sigaction now;
 	/* A worker of a worker has it already. */
 	if (sigaction(SIGINT, &ours, &now) == 0 &&
@@ -54,6 +57,7 @@ void r_interrupt_init(void)
 void r_interrupt_allow(uint32_t call)
 {
 	at_call = call;
+	allowed = true;
 }
 
 void r_interrupt_deny(void)
@@ -89,4 +93,9 @@ void r_interrupt_settle(void)
 		UNPROTECT(1);
 	}
 	noted = came = 0;
+	/* R's select(), which Sys.sleep() is, may have put it back by signal(),
+	 * without what tells whom a signal is for. */
+	if (placed && allowed)
+		(void)sigaction(SIGINT, &ours, NULL);
+	allowed = false;
 }

@@ -74,18 +74,20 @@ int r_call_expire(struct r_pool *r, int ms)
 }
 
 /* Are the options that a call's choices come from by default all unset? Looked
- * through once: Rf_GetOption1() would do it four times. */
+ * through once: Rf_GetOption1() would do it for each. */
 SEXP C_choice_none(void)
 {
 	static const char *const names[] = {"pool.timeout", "pool.retries",
-					    "pool.seed", "pool.on_error"};
-	static SEXP symbols[4];
+					    "pool.seed", "pool.on_error",
+					    "pool.progress"};
+	enum { N = sizeof(names) / sizeof(names[0]) };
+	static SEXP symbols[N];
 	if (!symbols[0])
-		for (size_t k = 4; k-- > 0;)
+		for (size_t k = N; k-- > 0;)
 			symbols[k] = Rf_install(names[k]);
 	SEXP all = Rf_eval(Rf_install(".Options"), R_BaseEnv);
 	for (; TYPEOF(all) == LISTSXP; all = CDR(all))
-		for (size_t k = 0; k < 4; k++)
+		for (size_t k = 0; k < N; k++)
 			if (TAG(all) == symbols[k])
 				return Rf_ScalarLogical(FALSE);
 	return Rf_ScalarLogical(all == R_NilValue);

@@ -11,14 +11,15 @@
 #include <poll.h>
 #include <stdio.h>
 
+#include "chan_read.h"
 #include "clock.h"
-#include "io.h"
 #include "proc.h"
 #include "r_entry.h"
 #include "r_interrupt.h"
 #include "r_seed.h"
 #include "r_staged.h"
 #include "r_stream.h"
+#include "r_trace.h"
 #include "spin.h"
 
 enum { STUCK = 20 };
@@ -34,6 +35,7 @@ static struct node {
 	bool unread;	  /* it could not be read, this time */
 	bool halted;	  /* its last claim ended before its end */
 	bool timed;	  /* the session asks since when an element runs */
+	struct laps laps; /* when elements ran, if it asks that */
 	bool warming;	  /* in the template: never waits, never leaves */
 	unsigned steps;	  /* of whatever is done for a message */
 	unsigned stuck;	  /* how often nothing was, in a row */
@@ -67,7 +69,7 @@ static int node_goes_on(void *of)
 	return node.warming ? -EAGAIN : 0;
 }
 
-static const struct r_patience patience = {node_goes_on, NULL};
+const struct r_patience r_node_patience = {node_goes_on, NULL};
 
 static bool news_is_there(void *of)
 {
@@ -117,7 +119,7 @@ static void end_stage(void)
 	r_staged_close();
 	int rc = chan_say(&node.chan, &h);
 	if (rc == 0)
-		rc = r_stream_flush(&node.chan, &patience);
+		rc = r_stream_flush(&node.chan, &r_node_patience);
 	if (rc < 0)
 		leave(0);
 }
@@ -178,12 +180,24 @@ SEXP C_node_unread(void)
 	return R_NilValue;
 }
 
+bool r_node_is(void)
+{
+	return node.pid != 0;
+}
+
+struct record *r_node_record(void)
+{
+	return node.pid == proc_self() ? link_record(&node.chan.link) : NULL;
+}
+
 void r_node_forget(void)
 {
 	node.owed = node.keeps = false;
+	lap_open(&node.laps, false);
 	r_interrupt_deny();
 	r_seed_open(R_NilValue);
 	r_staged_close();
+	r_bell_forget();
 	/* Of a node that makes a pool: its descriptors are no more what they
 	 * were, but still its own. */
 	if (node.pid != 0)
@@ -202,7 +216,7 @@ SEXP C_node_payload(SEXP columns)
 		return r_staged_read((size_t)node.head.first,
 				     (size_t)node.head.count,
 				     Rf_asLogical(columns) == TRUE);
-	return r_stream_read(&node.chan, &patience);
+	return r_stream_read(&node.chan, &r_node_patience);
 }
 
 /* An element of the claim, from 0, begins: false where it is not to. */
@@ -218,18 +232,30 @@ bool r_node_begin(R_xlen_t i)
 		r_interrupt_deny();
 		return false;
 	}
+	uint64_t now = node.timed ? clock_now() : 0;
 	if (record)
-		record_begin(record, call, element,
-			     node.timed ? clock_now() : 0);
+		record_begin(record, call, element, now);
+	if (node.laps.on)
+		lap_begin(&node.laps, element, now);
 	r_seed_set(element);
 	return true;
 }
 
 /* The running one has ended, or failed. */
-void r_node_end(void)
+void r_node_end(bool failed)
 {
+	if (node.laps.on)
+		lap_end(&node.laps, clock_now(), failed);
 	r_interrupt_deny();
 	node.steps++;
+}
+
+bool r_node_hears(struct chan **chan, const struct wire_head **given)
+{
+	*chan = &node.chan;
+	*given = &node.head;
+	return node.pid == proc_self() && node.owed &&
+	       (node.head.flags & WIRE_HEARS) != 0;
 }
 
 /* Was the call interrupted by the session? */
@@ -249,12 +275,13 @@ SEXP C_node_stuck(void)
 	return R_NilValue;
 }
 
-/* limits: NULL, or list(seed, are elements timed?, ...) */
+/* limits: NULL, or list(seed, are elements timed?, stops, traced?) */
 SEXP C_node_claim(SEXP limits)
 {
 	bool any = limits != R_NilValue;
 	r_seed_open(any ? VECTOR_ELT(limits, 0) : R_NilValue);
 	node.timed = any && Rf_asLogical(VECTOR_ELT(limits, 1)) == TRUE;
+	lap_open(&node.laps, any && Rf_xlength(limits) > 3);
 	SEXP claim = PROTECT(Rf_allocVector(VECSXP, 2));
 	SET_VECTOR_ELT(claim, 0,
 		       Rf_allocVector(VECSXP, (R_xlen_t)node.head.count));
@@ -276,10 +303,13 @@ SEXP C_node_reply(SEXP value, SEXP kind, SEXP count)
 	node.steps++;
 	bool quiet = (node.head.flags & WIRE_QUIET) != 0;
 	int what = Rf_asInteger(kind);
-	uint16_t flags = what == 0  ? 0
-			 : !quiet   ? WIRE_MIXED
-			 : what > 1 ? WIRE_FAILED
-				    : 0;
+	bool traced = node.laps.on && !quiet;
+	PROTECT(value = traced ? r_trace_reply(&node.laps, value, what)
+			       : value);
+	uint16_t flags = what == 0 && !traced ? 0
+			 : !quiet	      ? WIRE_MIXED
+			 : what > 1	      ? WIRE_FAILED
+					      : 0;
 	struct wire_head h = {.kind = WIRE_RESULT,
 			      .flags = flags,
 			      .call = node.head.call,
@@ -297,11 +327,12 @@ SEXP C_node_reply(SEXP value, SEXP kind, SEXP count)
 	bool silent = h.count == 0 && r_staged_is_open();
 	int rc = silent	 ? 0
 		 : quiet ? chan_say(&node.chan, &h)
-			 : r_stream_write(&node.chan, &h, value, &patience,
-					  NULL);
+			 : r_stream_write(&node.chan, &h, value,
+					  &r_node_patience, NULL);
+	UNPROTECT(1);
 	node.owed = false;
 	if (rc == 0)
-		rc = r_stream_flush(&node.chan, &patience);
+		rc = r_stream_flush(&node.chan, &r_node_patience);
 	if (rc < 0)
 		leave(0);
 	return Rf_ScalarLogical((node.head.flags & WIRE_LAST) != 0 &&
@@ -319,84 +350,24 @@ SEXP C_node_leave(SEXP status)
 	leave(Rf_asInteger(status));
 }
 
-static void run_node(void *of)
-{
-	(void)of;
-	(void)r_call("node_main");
-}
-
-struct home {
-	const char *base;
-	char *name; /* of the temporary directory, for the template */
-};
-
-static void start_node(void *of)
-{
-	const struct home *h = of;
-	SEXP call = PROTECT(Rf_lang2(Rf_install("node_start"),
-				     PROTECT(Rf_mkString(h->base))));
-	SEXP name = PROTECT(Rf_eval(call, r_namespace()));
-	(void)snprintf(h->name, TMPDIR_NAME, "%s", r_string(name));
-	UNPROTECT(3);
-}
-
-/* The name is written through `home`.
- * NOLINTNEXTLINE(readability-non-const-parameter) */
-void r_node_work(int fd, const char *base, char name[TMPDIR_NAME])
+void r_node_open(int fd, bool warming)
 {
 	node.pid = proc_self();
+	node.warming = warming;
 	chan_init(&node.chan, fd);
-	node.chan.link.passing = LINK_RINGS;
+	if (!warming)
+		node.chan.link.passing = LINK_RINGS;
 	spin_init(&node.spin);
-	r_interrupt_init();
-	struct home home = {base, name};
-	/* Until there is something to do no page is touched: while a child
-	 * copies pages, the fork of the next one takes twice the time. */
-	while (io_wait(fd, POLLIN, -1) < 0)
-		;
-	if (!R_ToplevelExec(start_node, &home))
-		proc_leave(127);
-	/* Back here only by a jump to top level; node_main() goes on with the
-	 * claim that jumped. */
-	for (;;) {
-		(void)R_ToplevelExec(run_node, NULL);
-		(void)C_node_stuck();
-	}
 }
 
-/*
- * The whole path that evaluates a task, once, in the template: what it touches,
- * compiles and forces is then shared by all workers. Both ends of the channel
- * are this process.
- */
-SEXP C_node_warm(SEXP constant, SEXP elements)
+void r_node_warm(void)
 {
-	static const struct wire_head call = {.kind = WIRE_CALL, .call = 1};
-	struct wire_head range = {.kind = WIRE_RANGE,
-				  .call = 1,
-				  .count = (uint64_t)Rf_xlength(elements)};
-	struct chan peer;
-	int end[2];
-	if (io_pair(end) < 0)
-		return R_NilValue;
-	chan_init(&peer, end[0]);
-	chan_init(&node.chan, end[1]);
-	node.warming = true;
-	node.pid = proc_self();
-	int rc = r_stream_write(&peer, &call, constant, &patience, NULL);
-	if (rc == 0)
-		rc = r_stream_write(&peer, &range, elements, &patience, NULL);
-	if (rc == 0)
-		rc = r_stream_flush(&peer, &patience);
-	if (rc == 0)
-		rc = chan_fill(&node.chan);
-	if (rc == 0)
+	if (chan_fill(&node.chan) == 0)
 		(void)r_call("node_main");
-	struct wire_head h;
-	if (rc == 0 && chan_fill(&peer) == 0 && chan_head(&peer, &h) == 0)
-		(void)r_stream_read(&peer, &patience);
+}
+
+void r_node_close(void)
+{
 	node.warming = node.owed = false;
-	chan_release(&peer);
 	chan_release(&node.chan);
-	return R_NilValue;
 }

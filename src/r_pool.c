@@ -10,11 +10,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "io.h"
+#include "pool_poll.h"
 #include "proc.h"
 #include "r_call.h"
 #include "r_entry.h"
@@ -22,9 +22,9 @@
 #include "r_node.h"
 #include "r_staged.h"
 #include "r_stream.h"
+#include "r_trace.h"
 
 enum {
-	CLOSE_MS = 5000,
 	STILLBORN = 8, /* replacements in a row that may die in the set-up */
 };
 
@@ -43,7 +43,7 @@ static void release(struct r_pool *r)
 	r_staged_drop(r);
 	buf_release(&r->staging);
 	/* One that has not come up by now does not listen. */
-	pool_close(&r->pool, r->pool.answered > 0 ? CLOSE_MS : 0);
+	pool_close(&r->pool, r->pool.answered > 0 ? R_POOL_CLOSE_MS : 0);
 	/* The template has done so, unless it was killed. */
 	(void)tmpdir_remove(r->base);
 	r->base[0] = '\0';
@@ -124,6 +124,7 @@ void r_pool_replace(struct r_pool *r)
 			rc = pool_start_worker(&r->pool, i);
 		if (rc < 0)
 			r_throw("worker", rc);
+		r_trace_did(r, TRACE_START, i, 0);
 	}
 }
 
@@ -144,19 +145,6 @@ static void wait_for_answer(struct r_pool *r)
 	}
 	if (r->pool.answer != 0)
 		r_throw("template", -r->pool.answer);
-}
-
-static char **c_strings(SEXP x)
-{
-	R_xlen_t n = Rf_xlength(x);
-	char **strings = (char **)R_alloc((size_t)n + 1, sizeof(char *));
-	for (R_xlen_t i = 0; i < n; i++) {
-		const char *s = Rf_translateChar(STRING_ELT(x, i));
-		size_t size = strlen(s) + 1;
-		strings[i] = memcpy(R_alloc(size, 1), s, size);
-	}
-	strings[n] = NULL;
-	return strings;
 }
 
 SEXP C_pool_directory(SEXP parent)
@@ -194,8 +182,8 @@ SEXP C_pool_start(SEXP program, SEXP environment, SEXP options)
 	chan_init(&r->pool.control, -1);
 	r->patience = REAL(VECTOR_ELT(options, 2))[0];
 
-	char **argv = c_strings(program);
-	char **env = c_strings(environment);
+	char **argv = r_c_strings(program);
+	char **env = r_c_strings(environment);
 	const char *output =
 		Rf_translateChar(STRING_ELT(VECTOR_ELT(options, 0), 0));
 	int niceness = INTEGER(VECTOR_ELT(options, 1))[0];
@@ -250,7 +238,6 @@ static int session_goes_on(void *of)
 struct request {
 	struct r_pool *r;
 	SEXP object;
-	struct r_pool *fresh;
 };
 
 static SEXP send_state(void *of)
@@ -302,67 +289,6 @@ SEXP C_pool_restart(SEXP handle, SEXP size)
 	if (q.r->calling)
 		r_throw("busy", 0);
 	return r_pool_within(q.r, restart, &q);
-}
-
-/* The claims of workers that went with their template. One alone may be what
- * ended it; of several, or of its elements, nobody knows which: from now on
- * there is one at a time. */
-static void claims_back(struct r_pool *r, SEXP handle)
-{
-	size_t claims = r->sched.claims;
-	for (size_t i = 0; i < r->pool.n && r->calling; i++) {
-		if (claims == 1) {
-			r->pool.workers[i].status = SIGKILL;
-			r_call_bury(r, handle, i);
-		} else {
-			r_call_claim_back(r, i);
-		}
-	}
-	if (claims > 0)
-		sched_singly(&r->sched);
-	int rc = r->calling && r->staged ? r_staged_end(r) : 0;
-	if (rc < 0)
-		r_throw("template", rc);
-}
-
-static SEXP adopt(void *of)
-{
-	const struct request *q = of;
-	struct r_pool *r = q->r;
-	struct r_pool *f = q->fresh;
-	size_t n = r->pool.n;
-	int rc = pool_set_setup(&f->pool, r->pool.setup, r->pool.setups);
-	if (rc < 0)
-		r_throw("template", rc);
-	claims_back(r, q->object);
-	/* What was counted goes on. */
-	struct worker *before = (struct worker *)R_alloc(n, sizeof(*before));
-	memcpy(before, r->pool.workers, n * sizeof(*before));
-	pool_close(&r->pool, CLOSE_MS);
-	(void)tmpdir_remove(r->base);
-	(void)snprintf(r->base, sizeof(r->base), "%s", f->base);
-	f->base[0] = '\0';
-	r->pool = f->pool;
-	f->pool = (struct pool){.watch = -1, .board.fd = -1};
-	chan_init(&f->pool.control, -1);
-	rc = pool_restart(&r->pool, n);
-	for (size_t i = 0; i < r->pool.n && i < n; i++) {
-		r->pool.workers[i].done = before[i].done;
-		r->pool.workers[i].restarts = before[i].restarts + 1;
-	}
-	if (rc < 0)
-		r_throw("worker", rc);
-	return R_NilValue;
-}
-
-/* Takes a fresh pool's template over, in place of one that is gone: workers
- * start anew, go through the set-up, and the call goes on. */
-SEXP C_pool_adopt(SEXP handle, SEXP fresh)
-{
-	struct request q = {.r = r_pool_get_free(handle),
-			    .object = handle,
-			    .fresh = r_pool_get_free(fresh)};
-	return r_pool_within(q.r, adopt, &q);
 }
 
 /* The nodes' process ids, in order. */

@@ -18,6 +18,9 @@
 /* What a call runs per element, as the node knows it too (node.R). */
 enum call_kind { CALL_EACH = 0, CALL_LAPPLY = 1, CALL_MAP = 2 };
 
+/* How long a template has to leave. */
+enum { R_POOL_CLOSE_MS = 5000 };
+
 struct r_pool {
 	pid_t owner; /* the process it belongs to */
 	struct pool pool;
@@ -36,6 +39,8 @@ struct r_pool {
 	struct blob *staged; /* the WIRE_STAGE message, while it holds */
 	size_t staged_n;     /* elements 0 to staged_n - 1 are */
 	bool staged_tried;   /* also where nothing came of it */
+	bool open;	     /* elements come while it runs */
+	size_t reading;	     /* the slot whose message is read, + 1; 0: none */
 	bool same;	     /* nodes may have its function: as `kept` says */
 
 	/* Nodes keep a function without an environment of its own for the next
@@ -48,6 +53,14 @@ struct r_pool {
 	unsigned retries; /* of an element whose node dies */
 	bool stops;	  /* at the first failure */
 	unsigned blind;	  /* deaths in a row at no element */
+	uint64_t tells;	  /* nanoseconds between news of progress; 0: none */
+	uint64_t tell_at; /* the next */
+
+	struct {
+		uint64_t log; /* the trace it is in; 0: none */
+		size_t row;   /* its own there */
+		uint32_t call;
+	} traced;
 
 	const char
 		*doing; /* what R code it runs: for the message of an error */

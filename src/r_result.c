@@ -3,9 +3,11 @@
  */
 #include <errno.h>
 
+#include "chan_read.h"
 #include "r_call.h"
 #include "r_staged.h"
 #include "r_stream.h"
+#include "r_trace.h"
 
 enum {
 	/* Deaths in a row that no element can be charged with: before elements
@@ -48,13 +50,19 @@ static SEXP read_result(struct r_pool *r, size_t slot, SEXP values)
 	struct r_peer p = {r, slot};
 	struct worker *w = &r->pool.workers[slot];
 	struct reading a = {w, {r_call_worker_goes_on, &p}, values};
-	if (chan_whole(&w->chan) && !w->chan.failed)
-		return read_body(&a);
-	SEXP x = R_tryCatchError(read_body, &a, read_failed, NULL);
+	SEXP x;
+	r->reading = slot + 1; /* if there is a jump */
+	if (chan_whole(&w->chan) && !w->chan.failed) {
+		x = read_body(&a);
+		r->reading = 0;
+		return x;
+	}
+	x = R_tryCatchError(read_body, &a, read_failed, NULL);
 	if (x == R_NilValue && w->chan.failed) {
 		/* The worker gave it up in the middle, and will send another:
 		 * something in it cannot be serialized. */
 		(void)chan_finish(&w->chan);
+		r->reading = 0;
 		return x;
 	}
 	/* Its end may have shown first where it was read from. */
@@ -62,7 +70,15 @@ static SEXP read_result(struct r_pool *r, size_t slot, SEXP values)
 	w->eof = w->eof || (rc < 0 && rc != -EAGAIN);
 	if (x == R_NilValue && !w->died && !w->eof && !r->pool.lost)
 		Rf_error("the result of a node cannot be unserialized");
+	r->reading = 0;
 	return x;
+}
+
+/* A node that could not read the call does not know that it is traced. */
+static bool is_mixed(const struct r_pool *r, SEXP x)
+{
+	R_xlen_t n = Rf_xlength(x);
+	return TYPEOF(x) == VECSXP && (n == 3 || (n == 4 && r->traced.log > 0));
 }
 
 static bool is_list(SEXP x, R_xlen_t n)
@@ -93,14 +109,15 @@ static bool take_errors(struct r_pool *r, SEXP handle, size_t slot, SEXP errors)
 	return true;
 }
 
-/* Takes a result apart: list of values, or list(values, errors, notes). */
+/* Takes a result apart: list of values, or list(values, errors, notes), of a
+ * call that is traced also what ran when. */
 static bool take_values(struct r_pool *r, SEXP handle, size_t slot, SEXP x,
 			bool mixed)
 {
 	const struct worker *w = &r->pool.workers[slot];
 	SEXP values = x;
 	if (mixed) {
-		if (!is_list(x, 3))
+		if (!is_mixed(r, x))
 			return false;
 		values = VECTOR_ELT(x, 0);
 	}
@@ -108,6 +125,9 @@ static bool take_values(struct r_pool *r, SEXP handle, size_t slot, SEXP x,
 		return false;
 	if (mixed) {
 		if (!take_errors(r, handle, slot, VECTOR_ELT(x, 1)))
+			return false;
+		if (Rf_xlength(x) > 3 &&
+		    !r_trace_laps(r, slot, VECTOR_ELT(x, 3)))
 			return false;
 		SEXP notes = VECTOR_ELT(x, 2);
 		if (Rf_xlength(notes) > 0)
@@ -148,6 +168,24 @@ static bool expect(struct r_pool *r, struct worker *w,
 	return false;
 }
 
+/* What a worker has to say of the element that it is at. */
+static void take_told(struct r_pool *r, SEXP handle, size_t slot,
+		      const struct wire_head *h)
+{
+	const struct worker *w = &r->pool.workers[slot];
+	if (!r->open || h->call != r->number || w->count != 1 ||
+	    h->first != w->first || !(h->flags & WIRE_MIXED))
+		r_throw("answer", -EPROTO);
+	SEXP x = PROTECT(read_result(r, slot, R_NilValue));
+	SEXP told = PROTECT(Rf_allocVector(VECSXP, 2));
+	SET_VECTOR_ELT(told, 0, Rf_ScalarInteger((int)w->first + 1));
+	SET_VECTOR_ELT(told, 1, x);
+	if (x != R_NilValue)
+		r_call_hold(handle, HELD_TOLD,
+			    Rf_cons(told, r_call_held(handle, HELD_TOLD)));
+	UNPROTECT(2);
+}
+
 /* A message of a worker that is at work. */
 static void collect(struct r_pool *r, SEXP handle, size_t slot,
 		    const struct wire_head *h)
@@ -156,6 +194,15 @@ static void collect(struct r_pool *r, SEXP handle, size_t slot,
 	if (h->kind == WIRE_RESULT && h->call != r->number) {
 		/* Of a call that was given up; its worker is being killed. */
 		(void)chan_finish(&w->chan);
+		return;
+	}
+	if (r->open && w->count == 0 && w->expired > 0) {
+		/* Likewise, of an element. */
+		(void)chan_finish(&w->chan);
+		return;
+	}
+	if (h->kind == WIRE_TOLD) {
+		take_told(r, handle, slot, h);
 		return;
 	}
 	if (w->claims && !expect(r, w, h))
@@ -167,6 +214,7 @@ static void collect(struct r_pool *r, SEXP handle, size_t slot,
 	size_t asked = w->count;
 	w->count = (size_t)h->count;
 	SEXP all = r_call_held(handle, HELD_VALUES);
+	uint64_t began = r_trace_now(r);
 	r->doing = "result";
 	SEXP x = PROTECT(read_result(r, slot, all));
 	r->doing = NULL;
@@ -188,6 +236,7 @@ static void collect(struct r_pool *r, SEXP handle, size_t slot,
 			(void)worker_step(w, WORKER_DONE);
 		}
 		w->count = 0;
+		r_trace_did(r, TRACE_TAKE, slot, began);
 	} else {
 		w->count = asked; /* all of it is still to come, or lost */
 	}
@@ -244,8 +293,16 @@ void r_call_bury(struct r_pool *r, SEXP handle, size_t slot)
 		since = 0;
 	}
 	bool began = known && since != UINT64_MAX;
-	if (known)
+	/* With an open end nobody counts tries: what has not begun is run
+	 * again, as what was lost with others is, unless it is for this slot.
+	 */
+	if (known && (began || !r->open || sched_is_bound(&r->sched, element)))
 		blame(r, handle, slot, element);
+	const struct r_trace_end end = {.slot = slot,
+					.element = known ? &element : NULL,
+					.since = began ? since : 0,
+					.expired = known && w->expired > 0};
+	r_trace_death(r, &end);
 	w->expired = 0;
 	r_call_claim_back(r, slot);
 	/* It may be the function that kills them, before they are at any

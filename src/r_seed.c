@@ -55,3 +55,16 @@ SEXP C_seed_valid(SEXP x)
 	memcpy(words, INTEGER(x) + 1, sizeof(words));
 	return Rf_ScalarLogical(lecuyer_valid(words));
 }
+
+/* The .Random.seed that is so many streams further on than x, a valid one. */
+SEXP C_seed_stream(SEXP x, SEXP streams)
+{
+	uint32_t words[LECUYER_WORDS];
+	memcpy(words, INTEGER(x) + 1, sizeof(words));
+	lecuyer_jump(words, (uint64_t)Rf_asReal(streams));
+	SEXP y = PROTECT(Rf_allocVector(INTSXP, SEED));
+	INTEGER(y)[0] = INTEGER(x)[0];
+	memcpy(INTEGER(y) + 1, words, sizeof(words));
+	UNPROTECT(1);
+	return y;
+}

@@ -14,6 +14,7 @@
 #include "r_part.h"
 #include "r_staged.h"
 #include "r_stream.h"
+#include "r_trace.h"
 
 /* Does the worker have the function already? */
 static bool has_function(const struct r_pool *r, const struct worker *w)
@@ -91,7 +92,7 @@ static int tell_call(struct r_pool *r, SEXP handle, struct r_peer *p)
 static int tell_range(struct r_pool *r, SEXP handle, struct r_peer *p)
 {
 	struct worker *w = &r->pool.workers[p->slot];
-	bool more = sched_more(&r->sched, p->slot);
+	bool more = r->open || sched_more(&r->sched, p->slot);
 	struct wire_head h = {.kind = WIRE_RANGE,
 			      .flags = more ? 0 : WIRE_LAST,
 			      .call = r->number,
@@ -101,6 +102,8 @@ static int tell_range(struct r_pool *r, SEXP handle, struct r_peer *p)
 		h.flags |= WIRE_AWAKE;
 	if (r->kept > 0)
 		h.flags |= WIRE_KEEP;
+	if (r->open)
+		h.flags |= WIRE_HEARS;
 	if (r->kind == CALL_EACH) {
 		int rc = chan_say(&w->chan, &h);
 		if (rc < 0)
@@ -155,7 +158,7 @@ static void end_stage(struct r_pool *r)
  * work use the cores. */
 static bool is_crowded(struct r_pool *r)
 {
-	return r->kind != CALL_EACH && r->sched.chunks == 0 &&
+	return r->kind != CALL_EACH && r->sched.chunks == 0 && !r->open &&
 	       load_is_full(&r->load, &r->pool);
 }
 
@@ -172,7 +175,7 @@ static int tell(struct r_pool *r, SEXP handle, struct r_peer *p)
 	w->call = r->number;
 	if (rc < 0)
 		return rc;
-	if (!r->staged_tried) {
+	if (!r->staged_tried && !r->open) {
 		r->staged_tried = true;
 		r_staged_make(r, handle);
 	}
@@ -188,11 +191,13 @@ void r_call_hand_out(struct r_pool *r, SEXP handle)
 	for (size_t i = 0; i < r->pool.n; i++) {
 		struct worker *w = &r->pool.workers[i];
 		struct r_peer p = {r, i};
-		if (!worker_free(w) || !has_work(r, i))
+		/* One that is being killed would take its claim along. */
+		if (!worker_free(w) || w->expired > 0 || !has_work(r, i))
 			continue;
 		r->holds_back = is_crowded(r);
 		if (r->holds_back)
 			break;
+		uint64_t began = r_trace_now(r);
 		int rc = tell(r, handle, &p);
 		/* One that is gone has claimed nothing. */
 		if (rc == 0 && r_staged_more(r)) {
@@ -205,6 +210,7 @@ void r_call_hand_out(struct r_pool *r, SEXP handle)
 			rc = tell_range(r, handle, &p);
 		}
 		r->doing = NULL;
+		r_trace_did(r, TRACE_SEND, i, began);
 		w->told = r->timeout > 0 ? clock_now() : 0;
 		(void)worker_step(w, WORKER_CLAIMED);
 		if (rc < 0 && rc != -EPIPE)

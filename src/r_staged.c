@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "chan_read.h"
 #include "cursor.h"
 #include "io.h"
 #include "r_large.h"

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "chan_read.h"
 #include "io.h"
 #include "r_codec.h"
 #include "r_large.h"

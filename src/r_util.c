@@ -4,12 +4,14 @@
 #include <string.h>
 
 #include "r_entry.h"
+#include "r_store.h"
 
 static SEXP namespace;
 
 SEXP C_load(SEXP env)
 {
 	namespace = env; /* a namespace is never collected while loaded */
+	r_patience();
 	return R_NilValue;
 }
 
@@ -40,4 +42,17 @@ SEXP r_call(const char *function)
 const char *r_string(SEXP x)
 {
 	return CHAR(STRING_ELT(x, 0));
+}
+
+char **r_c_strings(SEXP x)
+{
+	R_xlen_t n = Rf_xlength(x);
+	char **strings = (char **)R_alloc((size_t)n + 1, sizeof(char *));
+	for (R_xlen_t i = 0; i < n; i++) {
+		const char *s = Rf_translateChar(STRING_ELT(x, i));
+		size_t size = strlen(s) + 1;
+		strings[i] = memcpy(R_alloc(size, 1), s, size);
+	}
+	strings[n] = NULL;
+	return strings;
 }

@@ -26,6 +26,10 @@ SEXP r_call(const char *function);
 /* The value is valid until R's next allocation of that string's death. */
 const char *r_string(SEXP x);
 
+/* Strings in the native encoding, and NULL behind the last one: until the .Call
+ * returns. */
+char **r_c_strings(SEXP x);
+
 /* Bytes of an element, 0 where a vector of that type has no data of its own. */
 static inline size_t r_width(SEXPTYPE type)
 {

@@ -16,12 +16,40 @@ void record_begin(struct record *r, uint32_t call, size_t element,
 
 void record_end(struct record *r)
 {
+	atomic_store(&r->steps, 0);
 	atomic_store_explicit(&r->at, 0, memory_order_release);
 }
 
 bool record_stops(const struct record *r, uint32_t call)
 {
 	return atomic_load_explicit(&r->stops, memory_order_relaxed) == call;
+}
+
+void record_steps(struct record *r, uint32_t most)
+{
+	atomic_store(&r->steps, (uint64_t)most << 32);
+}
+
+bool record_step(struct record *r)
+{
+	uint64_t now = atomic_load(&r->steps);
+	do
+		if ((uint32_t)now >= (uint32_t)(now >> 32))
+			return false;
+	while (!atomic_compare_exchange_weak(&r->steps, &now, now + 1));
+	return true;
+}
+
+bool record_cut(struct record *r, uint32_t *begun)
+{
+	uint64_t now = atomic_load(&r->steps);
+	do {
+		*begun = (uint32_t)now;
+		if (now == 0)
+			return false;
+	} while (!atomic_compare_exchange_weak(
+		&r->steps, &now, (uint64_t)*begun << 32 | *begun));
+	return true;
 }
 
 static uint64_t look(const _Atomic uint64_t *x)

@@ -26,6 +26,7 @@ void sched_release(struct sched *s)
 	free(s->starts);
 	free(s->alone);
 	free(s->tries);
+	feed_release(&s->feed);
 	*s = (struct sched){0};
 }
 
@@ -42,6 +43,30 @@ int sched_fix(struct sched *s, const size_t *starts, size_t chunks)
 	return 0;
 }
 
+int sched_open(struct sched *s)
+{
+	int rc = feed_init(&s->feed, s->n);
+	s->left = 0;
+	s->cursor = s->n;
+	return rc;
+}
+
+bool sched_put(struct sched *s, size_t slot, size_t *element)
+{
+	if (!feed_put(&s->feed, slot, element))
+		return false;
+	s->done[*element / 64] &= ~(UINT64_C(1) << (*element % 64));
+	if (s->tries)
+		s->tries[*element] = 0;
+	s->left++;
+	return true;
+}
+
+bool sched_take(struct sched *s, size_t *element)
+{
+	return feed_take(&s->feed, element);
+}
+
 bool sched_is_done(const struct sched *s, size_t element)
 {
 	return (s->done[element / 64] >> (element % 64)) & 1;
@@ -53,6 +78,21 @@ static void finish(struct sched *s, size_t element)
 		return;
 	s->done[element / 64] |= UINT64_C(1) << (element % 64);
 	s->left--;
+	if (s->feed.room > 0)
+		feed_end(&s->feed, element);
+}
+
+bool sched_withdraw(struct sched *s, size_t element)
+{
+	if (!feed_withdraw(&s->feed, element))
+		return false;
+	finish(s, element);
+	return true;
+}
+
+bool sched_is_bound(const struct sched *s, size_t element)
+{
+	return s->feed.room > 0 && s->feed.slot[element] != FEED_ANY;
 }
 
 /* The place in the stack of an element that the slot may run. */
@@ -106,6 +146,11 @@ bool sched_claim(struct sched *s, size_t slot, size_t *first, size_t *count)
 		s->claims++;
 		return true;
 	}
+	if (feed_next(&s->feed, slot, first)) {
+		*count = 1;
+		s->claims++;
+		return true;
+	}
 	if (s->cursor == s->n)
 		return false;
 	*first = s->cursor;
@@ -119,9 +164,9 @@ bool sched_claim(struct sched *s, size_t slot, size_t *first, size_t *count)
 
 bool sched_more(const struct sched *s, size_t slot)
 {
-	return !s->stopped &&
-	       (s->cursor < s->n || next_chunk(s, slot) < s->chunks ||
-		find_alone(s, slot) != SCHED_ANY);
+	return !s->stopped && (s->cursor < s->n || feed_more(&s->feed, slot) ||
+			       next_chunk(s, slot) < s->chunks ||
+			       find_alone(s, slot) != SCHED_ANY);
 }
 
 void sched_stage(struct sched *s, size_t n)

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "feed.h"
+
 #define SCHED_ANY SIZE_MAX
 
 struct sched_alone {
@@ -40,11 +42,12 @@ struct sched {
 	size_t chunks;	/* 0: dynamic */
 	struct sched_alone *alone; /* to be run again, a stack */
 	size_t alones, alone_room;
-	unsigned *tries; /* by element, once one was lost */
-	size_t claims;	 /* handed out and not yet back */
-	bool singly;	 /* one claim at a time */
-	bool single;	 /* a claim is one element */
-	bool stopped;	 /* nothing more is handed out */
+	unsigned *tries;  /* by element, once one was lost */
+	size_t claims;	  /* handed out and not yet back */
+	bool singly;	  /* one claim at a time */
+	bool single;	  /* a claim is one element */
+	bool stopped;	  /* nothing more is handed out */
+	struct feed feed; /* with room: elements come while the call runs */
 };
 
 int sched_init(struct sched *s, size_t n, size_t slots);
@@ -53,6 +56,21 @@ void sched_release(struct sched *s);
 /* Chunk k, elements starts[k] to starts[k + 1] - 1, is for slot k modulo the
  * number of slots; starts has chunks + 1 entries. */
 int sched_fix(struct sched *s, const size_t *starts, size_t chunks);
+
+/*
+ * An open end: none of the n elements is there yet, a claim is one element.
+ * sched_put() makes one of those that are free one to be claimed, sched_take()
+ * gives back one that is finished, which is free then; false: there is none.
+ * The element may be for one slot alone, if that is not SCHED_ANY: what is
+ * bound so is not run again when it was lost, so it is to be charged with any
+ * loss. sched_withdraw() finishes one that nobody has claimed; false: somebody
+ * has.
+ */
+int sched_open(struct sched *s);
+bool sched_put(struct sched *s, size_t slot, size_t *element);
+bool sched_take(struct sched *s, size_t *element);
+bool sched_withdraw(struct sched *s, size_t element);
+bool sched_is_bound(const struct sched *s, size_t element);
 
 /* The next range for a slot: false when there is none for it now. */
 bool sched_claim(struct sched *s, size_t slot, size_t *first, size_t *count);

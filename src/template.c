@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "chan_read.h"
 #include "io.h"
 #include "proc.h"
 

@@ -31,6 +31,7 @@ enum wire_kind {
 	WIRE_RESULT, /* worker: payload, results of `count` elements, fewer */
 		     /* than told where it was to stop; 0: no more of */
 		     /* what is staged; `extra`: nanoseconds */
+	WIRE_TOLD, /* worker: payload, of element `first`, before its result */
 	WIRE_KINDS
 };
 
@@ -40,6 +41,7 @@ enum {
 	WIRE_QUIET = 4, /* RANGE: an answer without results will do */
 	WIRE_AWAKE = 8, /* RANGE, STAGE: there is a core to wait for more on */
 	WIRE_FAILED = 16,  /* RESULT: an error, where QUIET leaves it out */
+	WIRE_HEARS = 16,   /* RANGE: something may be told before the result */
 	WIRE_PLAIN = 32,   /* the payload is in the compact form */
 	WIRE_KEEP = 64,	   /* RANGE, STAGE, END: keep the call's function */
 	WIRE_FORGOT = 128, /* RESULT: it is not kept after all */

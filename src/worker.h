@@ -50,7 +50,7 @@ struct worker {
 	size_t first, count; /* its claim, while busy */
 	bool claims;	     /* it claims by itself, what is not known */
 	uint64_t told;	     /* when its claim was handed out */
-	size_t expired;	     /* it is killed for that element's time; + 1 */
+	size_t expired;	     /* it is killed for that element; + 1 */
 	uint64_t done;	     /* elements finished in the slot */
 	unsigned restarts;   /* workers that took the place of one */
 	unsigned stillborn;  /* workers in a row that died in their set-up */

@@ -7,15 +7,18 @@ set -euo pipefail
 # The one table of ranks: a module is src/NAME.c with src/NAME.h.
 ranks() {
   cat <<'TABLE'
-1 buf clock cursor digest lecuyer ring
-2 answer io record retry sign spin wire tmpdir xml
-3 blob blob_list head newfile shm proc
-4 exchange link store
-5 chan http
-6 item worker sched
-7 download source template pool
-8 append load upload
-9 transfer
+1 buf clock crc32c cursor digest disk feed lecuyer lmdb_errno lmdb_format ring task_state
+2 answer file io lap lmdb_check record retry sealed sign spin wire timer tmpdir xml
+3 alive bell blob blob_list head lmdb_dir newfile shm proc
+4 detach exchange job_file link lmdb_run newdir store
+5 chan http lmdb_env
+6 chan_read item large worker sched
+7 download source template pool value
+8 append job_items job_tables load pool_poll queue_tables upload
+9 job_mend job_task queue transfer
+10 job_claim
+11 job
+12 job_look job_work
 TABLE
 }
 

@@ -64,6 +64,13 @@ static void test_good(void)
 	CHECK(blob_list_read(&l, page, sizeof page - 1, wanted, 1) == 0);
 	CHECK(l.n == 3 && l.n_columns == 1);
 	blob_list_release(&l);
+
+	const char *const meta[] = {"Tag", "Metadata/k", "k", "Metadata/Tag"};
+	CHECK(blob_list_read(&l, page, sizeof page - 1, meta, 4) == 0);
+	CHECK(l.n == 3 && l.n_columns == 2);
+	CHECK(cell_is(&l, "Metadata/k", 0, "v") && cell_is(&l, "Tag", 0, "x"));
+	CHECK(cell_is(&l, "Metadata/k", 1, ""));
+	blob_list_release(&l);
 }
 
 static int read_text(const char *text)

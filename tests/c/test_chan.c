@@ -13,6 +13,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "chan_read.h"
 #include "io.h"
 #include "test.h"
 

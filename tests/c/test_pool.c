@@ -6,6 +6,7 @@
  * All processes of a pool hold the writing end of one named pipe, `life`: its
  * end shows that the last of them is gone.
  */
+#include "chan_read.h"
 #include "pool.h"
 
 #include <fcntl.h>
@@ -15,6 +16,7 @@
 #include <sys/time.h>
 
 #include "io.h"
+#include "pool_poll.h"
 #include "proc.h"
 #include "template.h"
 #include "test.h"

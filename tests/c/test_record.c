@@ -59,8 +59,57 @@ static void test_moment(void)
 	CHECK(pthread_join(writer, NULL) == 0);
 }
 
+static void test_steps(void)
+{
+	struct record r = {0};
+	uint32_t begun;
+	CHECK(!record_step(&r) && !record_cut(&r, &begun));
+	record_steps(&r, 3);
+	CHECK(record_step(&r) && record_step(&r));
+	CHECK(record_cut(&r, &begun) && begun == 2);
+	CHECK(!record_step(&r));
+	CHECK(record_cut(&r, &begun) && begun == 2);
+	record_steps(&r, 2);
+	CHECK(record_step(&r) && record_step(&r) && !record_step(&r));
+	CHECK(record_cut(&r, &begun) && begun == 2);
+	record_end(&r);
+	CHECK(!record_step(&r) && !record_cut(&r, &begun));
+	/* Before the first one: none is begun. */
+	record_steps(&r, 5);
+	CHECK(record_cut(&r, &begun) && begun == 0 && !record_step(&r));
+}
+
+static void *step(void *of)
+{
+	struct record *r = of;
+	uintptr_t n = 0;
+	while (record_step(r))
+		n++;
+	return (void *)n;
+}
+
+/* Cut in the midst of it, those that have begun are those that were counted. */
+static void test_cut(void)
+{
+	for (int i = 0; i < 200; i++) {
+		static struct record r;
+		pthread_t worker;
+		uint32_t begun = 0;
+		void *n;
+		record_steps(&r, TURNS);
+		CHECK(pthread_create(&worker, NULL, step, &r) == 0);
+		if (i % 2)
+			test_sleep(1e-6 * (double)test_below(100));
+		CHECK(record_cut(&r, &begun));
+		CHECK(pthread_join(worker, &n) == 0);
+		CHECK((uintptr_t)n == begun);
+	}
+}
+
 int main(void)
 {
+	test_steps();
+	test_cut();
 	test_one();
 	test_stop();
 	test_moment();

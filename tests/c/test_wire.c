@@ -2,6 +2,7 @@
  * The wire format: heads, words, the writer in all its states; and the reader
  * fed with damaged streams, held against a second, independent one below.
  */
+#include "chan_read.h"
 #include "wire.h"
 
 #include <sys/mman.h>

@@ -27,9 +27,9 @@ enum {
 	WIDTH = 32,   /* bytes in a line of hex */
 };
 
-static const struct target *const targets[] = {&target_chan, &target_pool,
+static const struct target *const targets[] = {&target_chan,   &target_pool,
 					       &target_memory, &target_template,
-					       &target_list};
+					       &target_list,   &target_record};
 enum { TARGETS = sizeof(targets) / sizeof(*targets) };
 
 /* Shared with the child. */

@@ -61,7 +61,7 @@ struct target {
 };
 
 extern const struct target target_chan, target_pool, target_memory,
-	target_template, target_list;
+	target_template, target_list, target_record;
 
 /* What must hold whatever the input: ends the run of it, as a finding. */
 #define REQUIRE(what) ((what) ? (void)0 : finding(__FILE__, __LINE__, #what))

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chan_read.h"
 #include "frames.h"
 #include "world.h"
 
@@ -53,7 +54,7 @@ static int model_head(struct model *m)
 	memcpy(&m->head.count, b + 20, 8);
 	memcpy(&m->head.extra, b + 28, 8);
 	if (memcmp(b, magic, 4) != 0 || m->head.kind < WIRE_READY ||
-	    m->head.kind > WIRE_RESULT ||
+	    m->head.kind >= WIRE_KINDS ||
 	    m->head.first + m->head.count < m->head.first)
 		return -EPROTO;
 	int rc = model_word(m, m->at + WIRE_HEAD);
@@ -397,4 +398,4 @@ static void make(struct input *in, struct rng *r)
 	(void)frames_add(in, r, (enum speaker)rng_below(r, SPEAKERS));
 }
 
-const struct target target_chan = {"chan", 50, make, run};
+const struct target target_chan = {"chan", 45, make, run};

@@ -21,6 +21,8 @@ static const char *const pieces[] = {
 	"</Blobs>",
 	"<Blob>",
 	"</Blob>",
+	"<Metadata>",
+	"</Metadata>",
 	"<Name>",
 	"</Name>",
 	"<Name Encoded=\"true\">",
@@ -49,6 +51,8 @@ static const char *const pieces[] = {
 	"\n",
 	"<Blob><Name>b</Name><Properties><BlobType>BlockBlob</BlobType>"
 	"</Properties></Blob>",
+	"<Blob><Name>b</Name><Metadata><BlobType>x</BlobType></Metadata></"
+	"Blob>",
 	"<EnumerationResults><Blobs><Blob><Name>c</Name></Blob>",
 	"</Blobs><NextMarker/></EnumerationResults>"};
 
@@ -90,11 +94,12 @@ static void run(const unsigned char *bytes, size_t n)
 	/* No more than there is, so that a byte too far is seen. */
 	unsigned char *page = malloc(n ? n : 1);
 	if (page) {
-		static const char *const wanted[] = {"Name", "Content-Length"};
+		static const char *const wanted[] = {"Name", "Content-Length",
+						     "Metadata/BlobType"};
 		bool all = rng_one_in(&world.rng, 2);
 		struct blob_list l;
 		memcpy(page, bytes + sizeof seed, n);
-		int rc = blob_list_read(&l, page, n, all ? NULL : wanted, 2);
+		int rc = blob_list_read(&l, page, n, all ? NULL : wanted, 3);
 		REQUIRE(rc == 0 || rc == -EBADMSG ||
 			(rc == -ENOMEM && world.failed));
 		if (rc == 0)
@@ -105,4 +110,4 @@ static void run(const unsigned char *bytes, size_t n)
 	world_end();
 }
 
-const struct target target_list = {"list", 10, make, run};
+const struct target target_list = {"list", 8, make, run};

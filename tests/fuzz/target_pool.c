@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chan_read.h"
 #include "cursor.h"
 #include "frames.h"
 #include "pool.h"
+#include "pool_poll.h"
 #include "sched.h"
 #include "world.h"
 

@@ -2,6 +2,7 @@
  * The template, all of it, with a hostile session: its forks give numbers, its
  * children die at any time, and where it leaves its process the input ends.
  */
+#include "chan_read.h"
 #include "template.h"
 
 #include <errno.h>

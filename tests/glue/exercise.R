@@ -5,7 +5,8 @@
 # nodes(): has the nodes of the pool, new ones each time, looked at from here on.
 
 library(pool)
-invisible(loadNamespace("tools")) # not when garbage collections are slow
+# Not when garbage collections are slow.
+invisible(lapply(c("tools", "parallel"), loadNamespace))
 # Compiling the functions below would take longer than all the rest; what the
 # package has is compiled.
 invisible(compiler::enableJIT(0L))
@@ -35,6 +36,9 @@ nest <- function() {
   x
 }
 stack_is_limited <- !is.na(Cstack_info()[["size"]])
+
+source("tests/glue/exercise-store.R")
+source("tests/glue/exercise-job.R")
 
 node_pids <- function() .Call(pool:::C_pool_nodes, pool:::the$handle)
 
@@ -234,6 +238,40 @@ kept <- function(session) {
   }
 }
 
+# Messages to nodes, by way of a cluster; what is told before a result, what is given up,
+# and the bell.
+clusters <- function(session) {
+  cl <- session(pool_cluster())
+  stopifnot(identical(session(parallel::clusterApply(cl, 1:3, sqrt)), lapply(1:3, sqrt)))
+  stopifnot(identical(session(parallel::clusterApplyLB(cl, 1:5, identity)), as.list(1:5)))
+  x <- as.double(seq_len(big))
+  stopifnot(identical(session(parallel::clusterCall(cl, sum, x)), list(sum(x), sum(x))))
+  con <- session(cl[[1L]]$con)
+  stopifnot(inherits(con, "sockconn"))
+  send <- asNamespace("parallel")$sendCall
+  receive <- asNamespace("parallel")$recvData
+  tells <- function(x) {
+    master <- get("master", Find(function(f) exists("master", f, inherits = FALSE), sys.frames()))
+    asNamespace("parallel")$sendData(master, x)
+    "result"
+  }
+  session(send(cl[[1L]], tells, list(list("told", 1))))
+  stopifnot(identical(session(receive(cl[[1L]])), list("told", 1)))
+  stopifnot(identical(session(receive(cl[[1L]]))$value, "result"))
+  session(send(cl[[2L]], Sys.sleep, list(60)))
+  session(send(cl[[1L]], identity, list(1)))
+  stopifnot(session(asNamespace("pool")$killNode.pool_node(cl[[2L]])))
+  stopifnot(inherits(session(failure(receive(cl[[2L]]))), "pool_worker_error"))
+  stopifnot(identical(session(receive(cl[[1L]]))$value, 1))
+  if (stack_is_limited) {
+    e <- session(failure(parallel::clusterCall(cl, length, list(numeric(big), nest()))))
+    stopifnot(inherits(e, "pool_serialize_error"))
+  }
+  session(send(cl[[1L]], Sys.sleep, list(60)))
+  session(parallel::stopCluster(cl))
+  stopifnot(identical(session(pool_lapply(1:2, identity)), as.list(1:2)))
+}
+
 # ---- what goes wrong ----
 
 task_errors <- function(session) {
@@ -374,6 +412,22 @@ on_nodes <- function() {
   pool_export("nest")
 }
 
+# Recorded by traces, and watched.
+looked_at <- function(session) {
+  # To load cli is not what is looked at, and takes minutes under gctorture().
+  quietly(pool_lapply(1:3, identity, .progress = TRUE))
+  odd <- function(i) if (i %in% c(2, 33)) stop("odd") else i
+  trace <- session(pool_trace({
+    pool_trace(pool_call(function() 1))
+    pool_lapply(1:33, odd, .on_error = "return")
+  }))
+  done <- trace$tasks[trace$tasks$outcome %in% c("done", "error"), ]
+  counts <- tapply(done$count, done$call, sum)
+  stopifnot(identical(as.vector(counts), as.numeric(c(pool_size(), 33))))
+  stopifnot(sum(trace$tasks$outcome == "error") == 2L)
+  stopifnot(identical(session(pool_lapply(1:3, identity, .progress = TRUE)), as.list(1:3)))
+}
+
 go_through <- function(session, tag) {
   steps <- list(
     elements = elements,
@@ -386,10 +440,17 @@ go_through <- function(session, tag) {
     kept = kept,
     strings = strings,
     choices = choices,
+    clusters = clusters,
+    "looked at" = looked_at,
     "task errors" = task_errors,
     relays = relays,
     unserializable = unserializable,
     misuse = misuse,
+    stores = stores,
+    queues = queues,
+    "open calls" = open_calls,
+    jobs = jobs,
+    supervisors = supervisors,
     deaths = deaths
   )
   for (name in names(steps)) {
