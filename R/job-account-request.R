@@ -1,0 +1,165 @@
+# What a job asks of its account: requests of the blob and the queue service, many at
+# once, and blobs by the transfer engine.
+#
+# `s` is what an open job knows, an environment: see job-store-account.R.
+
+account_blob <- 1L
+account_queue <- 2L
+
+# One request, to be sent with others. name: of a blob, or NULL: of the container.
+ask_blob <- function(s, verb, name = NULL, query = "", headers = character(), body = raw()) {
+  url <- paste0(s$blob_url, if (!is.null(name)) paste0("/", escape_path(name)), query)
+  list(verb, url, headers, body, account_blob)
+}
+
+# The requests that make these blobs, each only where there is none of its name. All
+# names are escaped at once: one by one takes as long as to send them.
+ask_put_blobs <- function(s, blobs) {
+  urls <- paste0(s$blob_url, "/", escape_path(vapply(blobs, `[[`, "", "name")))
+  lapply(seq_along(blobs), function(i) {
+    meta <- blobs[[i]]$meta
+    names(meta) <- paste0("x-ms-meta-", names(meta))
+    bytes <- blobs[[i]]$bytes
+    headers <- c(
+      `If-None-Match` = "*", `x-ms-blob-type` = "BlockBlob",
+      `x-ms-blob-content-type` = "application/octet-stream",
+      `Content-MD5` = md5_text(bytes), meta
+    )
+    list("PUT", urls[[i]], headers, bytes, account_blob)
+  })
+}
+
+ask_queue <- function(s, verb, path = "", query = "", body = raw()) {
+  headers <- if (length(body)) c(`Content-Type` = "application/xml") else character()
+  list(verb, paste0(s$queue_url, path, query), headers, body, account_queue)
+}
+
+# The answers, whatever their status.
+account_answers <- function(s, requests) {
+  if (!length(requests)) {
+    return(list())
+  }
+  http_requests(account_signers(s), requests)
+}
+
+# Who asks, as it is now: a token may have become another.
+account_signers <- function(s) {
+  endpoints <- unclass(s$store)[c("blob", "queue")]
+  if (is.null(s$account_names)) {
+    for (endpoint in endpoints) {
+      check_plain(endpoint$url)
+    }
+    s$account_names <- vapply(endpoints, function(x) account_name(x, x$url), "")
+  }
+  lapply(names(endpoints), function(service) {
+    who <- credentials(endpoints[[service]])
+    list(name = s$account_names[[service]], key = who$key, token = who$token, sas = who$sas,
+      version = who$api_version)
+  })
+}
+
+# The answers, of which any but a good one, or one of these codes, is an error. All
+# have been answered by then.
+account_ok <- function(s, requests, codes = character()) {
+  answers <- account_answers(s, requests)
+  for (i in seq_along(answers)) {
+    if (answers[[i]]$status >= 300L && !answer_code(answers[[i]]) %in% codes) {
+      stop_account(s, requests[[i]], answers[[i]])
+    }
+  }
+  answers
+}
+
+answer_code <- function(answer) {
+  if (answer$status < 300L) {
+    return("")
+  }
+  code <- answer$headers["x-ms-error-code"]
+  if (is.na(code)) read_error(answer)$code else unname(code)
+}
+
+gone_codes <- c("ContainerNotFound", "ContainerBeingDeleted", "ContainerDisabled")
+
+# A container that is gone is a job that is gone.
+stop_account <- function(s, request, answer) {
+  if (answer_code(answer) %in% gone_codes) {
+    stop_job_absent(s$id, where = where_account(s$store))
+  }
+  stop(http_condition(answer, request[[1L]], request[[2L]]))
+}
+
+# ---- Blobs -------------------------------------------------------------------
+
+account_block <- 2^24
+
+# Of a blob that may only be made where there is none.
+there_codes <- c("BlobAlreadyExists", "ConditionNotMet")
+
+# Uploads: contents is a list of raw vectors, or paths; meta a list of named character
+# vectors. once: only where there is none yet. Which of them were there already.
+account_put <- function(s, names, contents, meta, once = TRUE) {
+  if (!length(names)) {
+    return(logical())
+  }
+  headers <- lapply(meta, function(x) {
+    if (length(x)) {
+      names(x) <- paste0("x-ms-meta-", names(x))
+    }
+    c(if (once) c(`If-None-Match` = "*"), x,
+      `x-ms-blob-content-type` = "application/octet-stream")
+  })
+  done <- account_transfer(s, "upload", names, contents, headers)
+  there <- once & !is.na(done$error) & done$code %in% there_codes
+  failed <- which(!is.na(done$error) & !there)
+  if (length(failed)) {
+    stop_row(s, done, failed[1L])
+  }
+  there
+}
+
+# Downloads into memory: a list of raw vectors, NULL where there is no such blob.
+account_get <- function(s, names) {
+  if (!length(names)) {
+    return(list())
+  }
+  done <- account_transfer(s, "download", names, vector("list", length(names)),
+    rep(list(character()), length(names)))
+  absent <- !is.na(done$error) & done$code %in% "BlobNotFound"
+  failed <- which(!is.na(done$error) & !absent)
+  if (length(failed)) {
+    stop_row(s, done, failed[1L])
+  }
+  done$value
+}
+
+stop_row <- function(s, done, i) {
+  if (done$code[[i]] %in% gone_codes) {
+    stop_job_absent(s$id, where = where_account(s$store))
+  }
+  stop(row_error(done, i))
+}
+
+account_transfer <- function(s, verb, names, local, headers) {
+  n <- length(names)
+  run_rows(s$container, list(
+    verb = rep(verb, n), url = paste0(s$blob_url, "/", escape_path(names)), local = local,
+    headers = headers, blobtype = rep("BlockBlob", n), blocksize = rep(account_block, n),
+    md5 = rep(FALSE, n), overwrite = rep(TRUE, n)
+  ), 32, FALSE)
+}
+
+# A listing as columns: a named list of character vectors, NA where there is nothing.
+account_list <- function(s, prefix, columns, recursive = TRUE) {
+  pages <- tryCatch(
+    list_pages(s$container, prefix, recursive, include = if (recursive) "metadata",
+      columns = c("Name", columns)),
+    pool_http_error = function(e) {
+      if (e$code %in% gone_codes) stop_job_absent(s$id, where = where_account(s$store)) else stop(e)
+    }
+  )
+  listing <- bind_pages(pages)
+  none <- rep(NA_character_, length(listing$isdir))
+  found <- lapply(c("Name", columns), function(name) listing$columns[[name]] %||% none)
+  names(found) <- c("Name", columns)
+  c(found, list(isdir = listing$isdir))
+}

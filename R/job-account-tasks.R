@@ -1,0 +1,156 @@
+# Which tasks a job has, and their data.
+#
+# Tasks that are added together have one head, tasks/<number of the first>, written
+# once: who writes it has these numbers, and with it the tasks are there. It holds
+# their data, or, where these are large, the names of blobs that do and were written
+# before it. The job has the tasks that heads follow one another for, from 1 on.
+
+block_tasks <- 5000
+block_bytes <- 2^22
+
+# Adds tasks from `first` on: FALSE where somebody else has these numbers by now.
+account_write_tasks <- function(s, first, data) {
+  n <- length(data)
+  task <- first - 1 + seq_len(n)
+  bytes <- cumsum(as.double(lengths(data)))
+  block <- interaction_id((seq_len(n) - 1) %/% block_tasks, bytes %/% block_bytes)
+  parts <- block[n]
+  if (parts == 1L) {
+    head <- pack_records(s$uid, "data", task, data)
+  } else {
+    of <- new_guid()
+    names <- account_part_name(of, seq_len(parts))
+    groups <- split(seq_len(n), block)
+    # Not all packs in memory at once, beside the data themselves.
+    for (some in split(seq_len(parts), (seq_len(parts) - 1) %/% 16L)) {
+      packs <- lapply(groups[some], function(i) pack_records(s$uid, "data", task[i], data[i]))
+      account_put(s, names[some], unname(packs), rep(list(c(uid = s$uid)), length(some)))
+      account_hold_creation(s)
+    }
+    firsts <- vapply(groups, function(i) task[i[1L]], 0, USE.NAMES = FALSE)
+    head <- pack_records(s$uid, "data", firsts, lapply(names, charToRaw))
+  }
+  if (parts == 1L) parts <- 0
+  there <- account_put(s, account_head_name(first), list(head), list(c(
+    uid = s$uid, tasks = plain_number(n), parts = plain_number(parts)
+  )))
+  if (!there) {
+    s$heads <- list(first = c(s$heads$first, first),
+      name = c(s$heads$name, account_head_name(first)), parts = c(s$heads$parts, parts))
+    account_set_count(s, s$n + n)
+  }
+  !there
+}
+
+# 1, 2, ... for each new pair.
+interaction_id <- function(x, y) {
+  n <- length(x)
+  cumsum(c(TRUE, x[-1L] != x[-n] | y[-1L] != y[-n]))
+}
+
+# What there is now, and whether the job was terminated.
+account_refresh_tasks <- function(s) {
+  found <- account_list(s, "tasks/", paste0("Metadata/", c("uid", "tasks", "parts")))
+  mine <- found[["Metadata/uid"]] %in% s$uid
+  s$terminated <- any(mine & found$Name == account_end_name)
+  count <- account_number(found[["Metadata/tasks"]])
+  parts <- account_number(found[["Metadata/parts"]])
+  heads <- which(mine & grepl("^tasks/[0-9]{10,15}$", found$Name) & count > 0 & parts >= 0)
+  first <- as.numeric(sub("tasks/", "", found$Name[heads], fixed = TRUE))
+  heads <- heads[order(first)]
+  first <- sort(first)
+  follow <- cumprod(first == c(1, first + count[heads])[seq_along(first)]) == 1
+  heads <- heads[follow]
+  n <- sum(count[heads])
+  if (n < s$n || n == 0 && !all(mine)) {
+    # Somebody deleted it, and maybe there is another of its name.
+    stop_job_absent(s$id, where = where_account(s$store))
+  }
+  s$heads <- list(first = first[follow], name = found$Name[heads], parts = parts[heads])
+  account_set_count(s, n)
+  s$refreshed <- seconds_now()
+}
+
+account_set_count <- function(s, n) {
+  s$done <- c(s$done, logical(n - s$n))
+  s$n <- n
+}
+
+# -1 where it is no whole number.
+account_number <- function(text) {
+  ok <- !is.na(text) & grepl("^[0-9]{1,15}$", text)
+  numbers <- rep(-1, length(text))
+  numbers[ok] <- as.numeric(text[ok])
+  numbers
+}
+
+# ---- Data --------------------------------------------------------------------
+
+# Of blocks that were read, so many bytes are kept: ranges are claimed in order.
+kept_bytes <- 2^26
+
+account_task_data <- function(s, tasks) {
+  if (!length(tasks)) {
+    return(list())
+  }
+  names <- account_locate(s, tasks)
+  account_load(s, unique(names), "data", tasks[!duplicated(names)])
+  data <- vector("list", length(tasks))
+  for (name in unique(names)) {
+    block <- s$kept[[name]]$records
+    here <- which(names == name)
+    at <- match(tasks[here], block$task)
+    if (anyNA(at)) {
+      stop_job_corrupt(s$id, paste0("'", name, "' has not the data of task ",
+        plain_number(tasks[here[is.na(at)][1L]])))
+    }
+    data[here] <- block$data[at]
+  }
+  data
+}
+
+# The blob that has a task's data, for each.
+account_locate <- function(s, tasks) {
+  head <- findInterval(tasks, s$heads$first)
+  names <- s$heads$name[head]
+  for (k in unique(head[s$heads$parts[head] > 0])) {
+    name <- s$heads$name[k]
+    account_load(s, name, "data", tasks[head == k][1L])
+    table <- s$kept[[name]]$records
+    here <- head == k
+    part <- findInterval(tasks[here], table$task)
+    found <- vapply(table$data, rawToChar, "")
+    if (any(part == 0L) || !all(grepl("^data/[0-9a-f-]+$", found))) {
+      stop_job_corrupt(s$id, paste0("'", name, "' does not say where the data are"))
+    }
+    names[here] <- found[part]
+  }
+  names
+}
+
+# Sees to it that these packs are kept. tasks: one of each, for an error.
+account_load <- function(s, names, kind, tasks) {
+  new <- !names %in% names(s$kept)
+  got <- account_get(s, names[new])
+  for (i in seq_along(got)) {
+    name <- names[new][i]
+    records <- if (is.null(got[[i]])) {
+      "it is not there"
+    } else {
+      unpack_records(got[[i]], s$uid, kind)
+    }
+    if (is.character(records)) {
+      stop_job_corrupt(s$id, paste0("'", name, "', with task ", plain_number(tasks[new][i]),
+        ": ", records), task = tasks[new][i])
+    }
+    s$kept[[name]] <- list(records = records, bytes = length(got[[i]]))
+  }
+  # The oldest go first, but none of these.
+  old <- which(!names(s$kept) %in% names)
+  over <- sum(vapply(s$kept, `[[`, 0, "bytes")) - kept_bytes
+  for (name in names(s$kept)[old]) {
+    if (over <= 0) break
+    over <- over - s$kept[[name]]$bytes
+    s$kept[[name]] <- NULL
+  }
+}
