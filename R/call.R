@@ -49,9 +49,19 @@ run_call <- function(kind, fun, args, elements, n, starts = NULL,
 # handler would see it where the C stack has run out.) notes: what was there
 # already.
 finish_waiting <- function(handle, notes) {
+  progress <- NULL # there is one once C tells how far it is
+  on.exit(if (!is.null(progress)) progress$end(is.null(notes)))
   tryCatch(
     repeat {
-      if (is.pairlist(notes)) {
+      if (is.double(notes)) {
+        if (is.null(progress)) {
+          progress <- call_progress(notes[[2L]])
+        }
+        progress$update(notes)
+      } else if (is.pairlist(notes)) {
+        if (!is.null(progress)) {
+          progress$clear()
+        }
         relay(notes)
       } else if (isTRUE(notes)) {
         warn_setup()

@@ -11,7 +11,10 @@
 #'   `argument` (its name) and `value` (what was given).
 #' - `pool_absent_error`: there is no pool.
 #' - `pool_busy_error`: the pool was used, restarted or deleted from inside a
-#'   call on it, for instance by a handler of a relayed warning.
+#'   call on it, for instance by a handler of a relayed warning; or while its nodes are at
+#'   work for a [pool_cluster()] or for futures.
+#' - `pool_cluster_error`: a [pool_cluster()] that was stopped, or made for a pool of another
+#'   size or in another process; or that nothing was sent to.
 #' - `pool_start_error`: a process could not be started, or ended too soon, or
 #'   there was no memory to prepare a call. An existing pool is still there.
 #'   Field `errno` (the system's error number, or 0).
@@ -28,11 +31,15 @@
 #' - `pool_worker_error`: a task was lost with its node, once and `.retries` times
 #'   more. Fields `index`, `name`, `node`, `status` (a string: how the node
 #'   ended), `errors` and `results`. None of these where it is the function or its
-#'   arguments that nodes die of, when they read them.
+#'   arguments that nodes die of, when they read them; of a [pool_cluster()] and of futures
+#'   only `node` and `status`.
 #' - `pool_timeout_error`: a task took longer than `.timeout` allows. Fields
 #'   `index`, `name`, `node`, `errors` and `results`.
 #'
 #' Those of the storage functions are in [storage_conditions].
+#'
+#' A warning, `pool_name_warning`, when the package is loaded, is about another package of
+#' the same name: see [pool-package].
 #'
 #' Warnings and messages of tasks are signalled again in the session, as the
 #' conditions they were.
@@ -67,7 +74,11 @@ user_call <- function() {
   while (k < n) {
     k <- k + 1L
     f <- sys.function(k)
-    if (is_own(f)) {
+    if (identical(f, foreach_backend)) {
+      return(loop_call(sys.call(k - 1L)))
+    }
+    if (is_own(f) && !identical(f, pool_trace)) {
+      k <- calling_frame(k)
       return(if (takes_secrets(f)) call_name(sys.call(k)) else shown_call(sys.call(k)))
     }
   }
@@ -93,10 +104,10 @@ stop_spool <- function(size) {
 }
 
 stop_absent <- function() {
-  stop(pool_condition(
-    "pool_absent_error",
-    "the pool does not exist; call init_pool() to create it", user_call()
-  ))
+  stop(pool_condition("pool_absent_error", paste0(
+    "the pool does not exist; call init_pool() to create it",
+    if (in_node()) " (a task cannot use the session's pool, only one that it makes in its node)"
+  ), user_call()))
 }
 
 stop_serialize <- function(what, parent) {
@@ -109,27 +120,6 @@ stop_serialize <- function(what, parent) {
     argument = what, parent = parent
   ))
 }
-
-# The URL as far as it may be shown: a query may hold a signature.
-bare_url <- function(url) sub("[?#].*", "", url)
-
-# `why`: what is known besides status and code.
-http_error <- function(verb, url, status = NA_integer_, code = "", request_id = "",
-                       why = "") {
-  what <- c(if (!is.na(status)) status, if (nzchar(code)) code)
-  message <- paste0(verb, " ", bare_url(url), ": ", paste(what, collapse = " "))
-  if (nzchar(why)) {
-    message <- paste0(message, if (length(what) > 0L) ", ", why)
-  }
-  if (nzchar(request_id)) {
-    message <- paste0(message, " (request ", request_id, ")")
-  }
-  pool_condition("pool_http_error", message, user_call(),
-    status = status, code = code, request_id = request_id
-  )
-}
-
-stop_http <- function(...) stop(http_error(...))
 
 # Called from C: an operation failed, with errno `error` (0: no system call).
 throw_failure <- function(what, error, text) {
@@ -160,7 +150,7 @@ throw_failure <- function(what, error, text) {
     digest = paste0("libcrypto cannot make a digest", why),
     busy = {
       leaf <- "pool_busy_error"
-      "the pool is in the middle of another call"
+      busy_message()
     },
     answer = {
       leaf <- "pool_protocol_error"
@@ -265,53 +255,4 @@ relay <- function(notes) {
       }
     }
   }
-}
-
-#' Errors of the storage functions
-#'
-#' They inherit from `pool_error`, as all errors of the package do (see
-#' [pool_conditions]), and from one of these. None of them shows a key, a token or a
-#' signature.
-#'
-#' - `pool_input_error`: a bad argument, found before anything is sent. Field
-#'   `argument`; `value` where it can be no secret.
-#' - `pool_http_error`: the service's answer is an error, or there was none. Fields
-#'   `status` (of HTTP, an integer; `NA` where there was no answer), `code` (the
-#'   service's, like `"BlobNotFound"`, or `""`) and `request_id`. The message has the
-#'   URL without its query.
-#' - `pool_transfer_error`: files were not transferred. Fields `files` (the table that
-#'   the function returns otherwise: one row for each file) and `errors` (a list of
-#'   `pool_http_error`, one for each row with an error).
-#' - `pool_answer_error`: an answer that no storage service gives.
-#'
-#' @name storage_conditions
-#' @examples
-#' e <- tryCatch(
-#'   storage_container("https://mystorage.blob.core.windows.net/No_Name"),
-#'   pool_input_error = identity
-#' )
-#' conditionMessage(e)
-NULL
-
-stop_answer <- function(...) {
-  stop(pool_condition("pool_answer_error",
-    paste0("the storage service answered with ", ...), user_call()
-  ))
-}
-
-# files: the table of a transfer; errors: a list of conditions, one for each row
-# with an error.
-stop_transfer <- function(files, errors) {
-  failed <- which(!is.na(files$error))
-  shown <- utils::head(failed, 5L)
-  text <- sprintf("%s: %s", files$src[shown], files$error[shown])
-  more <- length(failed) - length(shown)
-  stop(pool_condition("pool_transfer_error",
-    paste0(
-      length(failed), " of ", nrow(files), " files were not transferred\n",
-      paste0("  ", text, collapse = "\n"),
-      if (more) paste0("\n  and ", more, " more: see $files")
-    ), user_call(),
-    files = files, errors = errors
-  ))
 }

@@ -209,7 +209,7 @@ no_credentials <- function(key, token, sas) {
 
 check_container_name <- function(name, argument = "name", what = "container") {
   ok <- is.character(name) && length(name) == 1L && !is.na(name) &&
-    (matches("^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$", name) ||
+    (matches("^(?=.{3,63}\\z)[a-z0-9]+(-[a-z0-9]+)*\\z", name) ||
       name %in% c("$root", "$logs", "$web"))
   if (!ok) {
     # What is longer than a name can be may be a key in the wrong place.

@@ -49,14 +49,36 @@ http_retries <- function() {
 http_request <- function(endpoint, verb, url, headers = character(), body = raw(),
                          timeout = NULL, retry = TRUE) {
   check_url(url)
-  answer <- .Call(C_http_request, http_handle(), http_account(endpoint, url), list(
-    verb, url, header_lines(headers), body, http_timeout(timeout),
-    if (retry) http_retries() else 0L
-  ))
-  if (is.na(answer$status)) {
-    stop_http(verb, url, why = answer$error)
+  http_requests(list(http_account(endpoint, url)),
+    list(list(verb, url, headers, body, 1L)), timeout, retry)[[1L]]
+}
+
+# Many requests, at most so many of them at once. accounts: a list of what
+# http_account() gives. requests: a list of list(verb, url, headers, body, the number
+# of its account), of URLs that were looked at. A list of answers, in their order.
+http_requests <- function(accounts, requests, timeout = NULL, retry = TRUE, most = 32L) {
+  timeout <- http_timeout(timeout)
+  retries <- if (retry) http_retries() else 0L
+  headers <- lapply(requests, `[[`, 3L)
+  lines <- split(
+    header_lines(unlist(headers)),
+    factor(rep(seq_along(headers), lengths(headers)), seq_along(headers))
+  )
+  all <- lapply(seq_along(requests), function(i) {
+    x <- requests[[i]]
+    list(x[[1L]], x[[2L]], lines[[i]], x[[4L]], timeout, retries, x[[5L]])
+  })
+  answers <- .Call(C_http_requests, http_handle(), accounts, all, most)
+  shown <- isTRUE(getOption("azureHttpTraffic"))
+  for (i in seq_along(answers)) {
+    if (shown) {
+      message(requests[[i]][[1L]], " ", bare_url(requests[[i]][[2L]]), ": ", answers[[i]]$status)
+    }
+    if (is.na(answers[[i]]$status)) {
+      stop_http(requests[[i]][[1L]], requests[[i]][[2L]], why = answers[[i]]$error)
+    }
   }
-  answer[c("status", "headers", "body", "attempts")]
+  lapply(answers, `[`, c("status", "headers", "body", "attempts"))
 }
 
 # In the order of struct sign_account.

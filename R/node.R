@@ -115,6 +115,7 @@ node_recover <- function(e) {
       return(FALSE) # the claim ends where it is
     }
     e <- simpleError("the task was interrupted")
+    class(e) <- c("pool_interrupted_task", class(e))
   }
   switch(node$doing,
     call = { # all elements of the call
@@ -193,7 +194,7 @@ node_traceback <- function(last) {
   if (identical(sys.function(last), .handleSimpleError)) {
     last <- last - 1L
   }
-  frames <- seq_len(last)[-seq_len(last_runner(last))]
+  frames <- seq_len(last)[-seq_len(min(last, task_frame(last)))]
   calls <- sys.calls()[frames]
   vapply(seq_along(frames), function(i) {
     call <- if (takes_secrets(sys.function(frames[[i]]))) {
@@ -213,7 +214,16 @@ last_runner <- function(last) {
   last
 }
 
-is_runner <- function(f) identical(f, node_lapply) || identical(f, node_map)
+is_runner <- function(f) {
+  identical(f, node_lapply) || identical(f, node_map) || identical(f, task_value) ||
+    identical(f, loop_value)
+}
+
+# The last one that is not the task's: eval() has two.
+task_frame <- function(last) {
+  k <- last_runner(last)
+  if (k > 0L && identical(sys.function(k), loop_value)) k + 2L else k
+}
 
 # ---- the answer ----
 

@@ -61,6 +61,12 @@
 #'   long: `"finish"`, the other elements are run, then the error is signalled;
 #'   `"stop"`, what has not started is cancelled, then the error is signalled;
 #'   `"return"`, the value has its condition in the element's place.
+#' @param .progress `TRUE`: show how far the call is. In a terminal, by a bar of the
+#'   package cli (after two seconds, or what its option `cli.progress_show_after` says);
+#'   where output goes to a file or a pipe, by a message now and then (of class
+#'   `pool_progress`, the first after ten seconds); in a document of knitr, not at all.
+#'   Where progressr is loaded its conditions are signalled, and where one of its handlers
+#'   shows them, that is all that is shown.
 #' @param expr An expression, not evaluated in the session.
 #' @param varlist Names of variables.
 #' @param envir Where they are looked up, and in its parents.
@@ -92,13 +98,14 @@ pool_lapply <- function(X, fun, ..., chunk.size = NULL,
                         .timeout = getOption("pool.timeout", Inf),
                         .retries = getOption("pool.retries", 2),
                         .seed = getOption("pool.seed"),
-                        .on_error = getOption("pool.on_error", "finish")) {
+                        .on_error = getOption("pool.on_error", "finish"),
+                        .progress = getOption("pool.progress", FALSE)) {
   pool_handle()
   fun <- check_function(fun, "fun")
   choice <- if (nargs() - ...length() == 2L && .Call(C_choice_none)) {
     no_choice
   } else {
-    choices(.timeout, .retries, .seed, .on_error)
+    choices(.timeout, .retries, .seed, .on_error, .progress)
   }
   run_lapply(X, fun, list(...), chunk.size, choice)
 }
@@ -110,14 +117,15 @@ pool_sapply <- function(X, FUN, ..., simplify = TRUE, USE.NAMES = TRUE,
                         .timeout = getOption("pool.timeout", Inf),
                         .retries = getOption("pool.retries", 2),
                         .seed = getOption("pool.seed"),
-                        .on_error = getOption("pool.on_error", "finish")) {
+                        .on_error = getOption("pool.on_error", "finish"),
+                        .progress = getOption("pool.progress", FALSE)) {
   pool_handle()
   FUN <- find_function(FUN, "FUN", parent.frame())
   USE.NAMES <- check_flag(USE.NAMES, "USE.NAMES", like_if = TRUE)
   choice <- if (nargs() - ...length() == 2L && .Call(C_choice_none)) {
     no_choice
   } else {
-    choices(.timeout, .retries, .seed, .on_error)
+    choices(.timeout, .retries, .seed, .on_error, .progress)
   }
   answer <- run_lapply(as.list(X), FUN, list(...), chunk.size, choice,
     use = if (USE.NAMES && is.character(X)) X
@@ -136,7 +144,8 @@ pool_map <- function(fun, ..., MoreArgs = NULL, RECYCLE = TRUE,
                      .timeout = getOption("pool.timeout", Inf),
                      .retries = getOption("pool.retries", 2),
                      .seed = getOption("pool.seed"),
-                     .on_error = getOption("pool.on_error", "finish")) {
+                     .on_error = getOption("pool.on_error", "finish"),
+                     .progress = getOption("pool.progress", FALSE)) {
   pool_handle()
   fun <- check_function(fun, "fun")
   RECYCLE <- check_flag(RECYCLE, "RECYCLE", like_if = TRUE)
@@ -144,7 +153,7 @@ pool_map <- function(fun, ..., MoreArgs = NULL, RECYCLE = TRUE,
   choice <- if (nargs() - ...length() == 1L && .Call(C_choice_none)) {
     no_choice
   } else {
-    choices(.timeout, .retries, .seed, .on_error)
+    choices(.timeout, .retries, .seed, .on_error, .progress)
   }
   static <- !missing(.scheduling) && check_scheduling(.scheduling) == "static"
   args <- list(...)
@@ -174,13 +183,14 @@ pool_call <- function(fun, ...,
                       .timeout = getOption("pool.timeout", Inf),
                       .retries = getOption("pool.retries", 2),
                       .seed = getOption("pool.seed"),
-                      .on_error = getOption("pool.on_error", "finish")) {
+                      .on_error = getOption("pool.on_error", "finish"),
+                      .progress = getOption("pool.progress", FALSE)) {
   pool_handle()
   fun <- check_function(fun, "fun")
   choice <- if (nargs() - ...length() == 1L && .Call(C_choice_none)) {
     no_choice
   } else {
-    choices(.timeout, .retries, .seed, .on_error)
+    choices(.timeout, .retries, .seed, .on_error, .progress)
   }
   run_each(fun, list(...), choice = choice)
 }
@@ -226,9 +236,9 @@ pool_export <- function(varlist, envir = .GlobalEnv) {
 
 # On a node: pool_export()'s variables into the global environment.
 node_assign <- function(names, values) {
-  for (i in seq_along(names)) {
-    assign(names[[i]], values[[i]], envir = globalenv())
-  }
+  names(values) <- names
+  list2env(values, globalenv())
+  NULL
 }
 
 # Conditions among the values are not taken apart.
@@ -261,49 +271,4 @@ run_lapply <- function(X, fun, args, chunk.size, choice, use = NULL) {
     if (is.null(names)) use else names,
     choice = choice
   )
-}
-
-# What is not a plain vector as one, an element of which is what lapply() on a
-# node would see; an object is subset first, as parallel does it.
-as_elements <- function(X) {
-  as.list(X[seq_along(X)])
-}
-
-is_plain <- function(x) {
-  is.vector(x) && !is.object(x) && !is.expression(x)
-}
-
-map_length <- function(args, recycle) {
-  if (length(args) == 0L) {
-    stop_input("...", args, "need at least one argument")
-  }
-  n <- lengths(args)
-  if (!recycle) {
-    return(min(n))
-  }
-  if (max(n) > 0L && min(n) == 0L) {
-    stop_input("...", args,
-      "zero-length inputs cannot be mixed with those of non-zero length"
-    )
-  }
-  max(n)
-}
-
-# One vector of pool_map(), of n elements at least, as a plain one.
-map_column <- function(x, n) {
-  if (is_plain(x)) x else lapply(seq_len(n), function(i) x[[i]])
-}
-
-# What becomes the value, with its names; clusterMap()'s own errors where they
-# do not fit, only before the work.
-map_shell <- function(first, n, use_names) {
-  shell <- if (n > 0L) vector("list", n)
-  names <- names(first)
-  if (is.null(names) && is.character(first)) {
-    names <- first
-  }
-  if (use_names && !is.null(names)) {
-    names(shell) <- names
-  }
-  shell
 }

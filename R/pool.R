@@ -30,8 +30,10 @@
 #'   session and nodes share, or `"socket"`, as where a system has no such
 #'   memory (anything but Linux); nothing else differs but speed. It is looked
 #'   at when a pool is made. `pool.timeout`, `pool.retries`, `pool.seed`,
-#'   `pool.on_error`: the defaults of the arguments of those names, see
-#'   [pool_lapply()].
+#'   `pool.on_error`, `pool.progress`: the defaults of the arguments of those names,
+#'   see [pool_lapply()]. (Transfers to a storage service and loops that are stored
+#'   jobs show their progress in an interactive session, unless `pool.progress` is
+#'   `FALSE`.)
 #' @param size Number of nodes, 1 to `r max_nodes`. A pool that is larger stays
 #'   as it is.
 #' @param restart `TRUE`: delete an existing pool first.
@@ -69,6 +71,7 @@ init_pool <- function(size = 10, restart = FALSE, ...) {
   check_cluster_names(match.call(expand.dots = FALSE)$...)
   if (restart || pool_size() < size) {
     options <- check_cluster_options(list(...))
+    post_end()
     .Call(C_pool_idle, the$handle)
     if (pool_exists()) {
       message("Deleting background pool")
@@ -76,6 +79,7 @@ init_pool <- function(size = 10, restart = FALSE, ...) {
     message("Creating background pool")
     create_pool(size, options)
   } else {
+    pool_handle()
     reuse_pool()
   }
   invisible(NULL)
@@ -84,6 +88,7 @@ init_pool <- function(size = 10, restart = FALSE, ...) {
 #' @rdname init_pool
 #' @export
 delete_pool <- function() {
+  post_end()
   .Call(C_pool_idle, the$handle)
   if (pool_exists()) {
     message("Deleting background pool")
@@ -108,6 +113,9 @@ pool_size <- function() {
 pool_handle <- function() {
   if (!pool_exists()) {
     stop_absent()
+  }
+  if (!is.null(the$post)) {
+    post_settle()
   }
   the$handle
 }
@@ -234,11 +242,14 @@ collect_garbage <- function() {
 
 template_program <- function(options, niceness, directory) {
   c(options$rscript, options$rscript_args, "-e",
-    sprintf("pool:::template_main(%dL, %dL, %s)", Sys.getpid(), niceness,
-      deparse(directory)
+    sprintf("invisible(loadNamespace(\"pool\", lib.loc = %s)); pool:::template_main(%dL, %dL, %s)",
+      program_text(own_libraries()), Sys.getpid(), niceness, program_text(directory)
     )
   )
 }
+
+# As a part of what a fresh R is told to run.
+program_text <- function(x) paste(deparse(x), collapse = "")
 
 template_environment <- function(options) {
   environment <- Sys.getenv()

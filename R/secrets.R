@@ -16,12 +16,51 @@ given_kind <- function(x) {
 
 # Whether an endpoint or what has one is x, or in it.
 holds_secret <- function(x) {
-  inherits(x, c("storage_endpoint", "storage_container", "storage_queue", "user_delegation_key")) ||
+  inherits(x, secret_classes) ||
     is.list(x) && {
       x <- unclass(x)
       any(vapply(x[vapply(x, is.list, NA)], holds_secret, NA))
     }
 }
+
+# Whether one would be written with x, where x is serialized: in it, or in an environment
+# that goes along. What is not yet evaluated there is.
+carries_secret <- function(x, seen = utils::hashtab("identical")) {
+  if (inherits(x, secret_classes)) {
+    return(TRUE)
+  }
+  if (is.function(x)) {
+    x <- environment(x)
+  }
+  if (is.environment(x)) {
+    if (identical(x, globalenv()) || is_fixed(x) || !is.null(utils::gethash(seen, x))) {
+      return(FALSE)
+    }
+    utils::sethash(seen, x, TRUE)
+    x <- c(lapply(ls(x, all.names = TRUE), plain_value, x), list(parent.env(x)))
+  }
+  if (is.list(x)) {
+    x <- unclass(x)
+    for (part in x[vapply(x, is.recursive, NA)]) {
+      if (carries_secret(part, seen)) {
+        return(TRUE)
+      }
+    }
+  }
+  FALSE
+}
+
+# NULL where there is none: an argument that was not given, a promise that fails.
+plain_value <- function(name, envir) {
+  if (!bindingIsActive(name, envir)) {
+    tryCatch(get(name, envir, inherits = FALSE), error = function(e) NULL)
+  }
+}
+
+secret_classes <- c(
+  "storage_endpoint", "storage_container", "storage_queue", "user_delegation_key",
+  "pool_output_file", "SharedKeyCredentials", "StorageServiceClient"
+)
 
 # A text as it is; of anything else, its class is left on, which hides it.
 bare_text <- function(x) if (is.character(x)) as.vector(unclass(x)) else x
@@ -29,7 +68,10 @@ bare_text <- function(x) if (is.character(x)) as.vector(unclass(x)) else x
 # ---- Calls -------------------------------------------------------------------
 
 # Formal arguments of those that take an endpoint, or a key.
-with_secrets <- c("endpoint", "container", "account", "object", "queue", "key", "parts")
+with_secrets <- c(
+  "endpoint", "container", "account", "object", "queue", "key", "parts", "credentials",
+  "authentication", "authenticationType", "sasToken", "url"
+)
 
 is_own <- function(f) identical(topenv(environment(f)), topenv())
 

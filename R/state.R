@@ -75,18 +75,25 @@ set_locale <- function(locale) {
 # elsewhere: nodes go without it, and say so where their output goes.
 load_packages <- function(packages) {
   for (name in rev(packages$loaded)) {
-    tryCatch(loadNamespace(name), error = function(e) {
+    tryCatch(suppressPackageStartupMessages(loadNamespace(name)), error = function(e) {
       message("not loaded: ", conditionMessage(e))
     })
   }
   attached <- grep("^package:", packages$search, value = TRUE)
   for (name in rev(setdiff(attached, search()))) {
     tryCatch(
-      suppressPackageStartupMessages(
-        library(sub("^package:", "", name), character.only = TRUE)
-      ),
+      suppressPackageStartupMessages(attach_package(sub("^package:", "", name))),
       error = function(e) message("not attached: ", conditionMessage(e))
     )
+  }
+}
+
+# library() would take another package called pool for a newer version, and unload this one.
+attach_package <- function(name) {
+  if (name != "pool") {
+    library(name, character.only = TRUE, warn.conflicts = FALSE)
+  } else if (!"package:pool" %in% search()) {
+    attachNamespace(topenv())
   }
 }
 

@@ -26,8 +26,8 @@
 #'   named character vector, lower-case names), `body` (a raw vector) and `attempts`.
 #'   Otherwise, a named list of the headers, or the body: `NULL` where it is empty, a
 #'   nested list for XML (as [xml2::as_list()] makes it, without the root), what
-#'   [jsonlite::fromJSON()] makes of JSON, a string for other text, a raw vector for
-#'   anything else. XML with a document type is refused.
+#'   [jsonlite::parse_json()] makes of JSON, simplified, a string for other text, a raw
+#'   vector for anything else. XML with a document type is refused.
 #' @section Errors: `pool_http_error`, see [storage_conditions].
 #' @source <https://learn.microsoft.com/rest/api/storageservices/>
 #' @examples
@@ -230,7 +230,8 @@ read_body <- function(res) {
   }
   Encoding(text) <- "UTF-8"
   if (grepl("json$", type)) {
-    tryCatch(jsonlite::fromJSON(text), error = function(e) {
+    # fromJSON() would read a file, or ask a host, of that name.
+    tryCatch(jsonlite::parse_json(text, simplifyVector = TRUE), error = function(e) {
       stop_answer("JSON that cannot be read")
     })
   } else {

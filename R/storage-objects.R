@@ -121,8 +121,8 @@ from_blob <- function(container, file, code) {
 }
 
 # Its function, or NULL: who has the package, uses it, as with AzureStor.
-of_readr <- function(name) {
-  if (requireNamespace("readr", quietly = TRUE)) getExportedValue("readr", name)
+of_readr <- function(name, package = "readr") {
+  if (requireNamespace(package, quietly = TRUE)) getExportedValue(package, name)
 }
 
 # A call of a function on these arguments, but for those that the user has set

@@ -5,4 +5,22 @@ Sys.setenv(R_TESTS = "")
 library(testthat)
 library(pool)
 
-test_check("pool")
+# A repository's check has minutes only: what kills by the dozen, waits for what is over
+# in time, or goes through all there is, is left to `make test`.
+long <- paste0(
+  "^(",
+  paste(c(
+    "azurermr-cluster", "choices", "company", ".*-deaths?", "foreach-job", "future-conformance",
+    "hostile", "http", "interrupt", "job-.*", "kept-failures", "large-.*",
+    "parallel-(lapply|map|sapply)", "persistent-storage", "pool-cluster-.*",
+    "pool-(fence|httr|nested|options|state)", "progress-call", "scarcity", "staged.*", "stream",
+    "supervisor", "threadpool.*", "transfer"
+  ), collapse = "|"),
+  ")$"
+)
+
+if (identical(Sys.getenv("NOT_CRAN"), "true")) {
+  test_check("pool")
+} else {
+  test_check("pool", filter = long, invert = TRUE)
+}

@@ -57,3 +57,37 @@ for (type in c("FORK", "PSOCK")) {
     })
   })
 }
+
+test_that("an interrupt of a call that comes late is not the next one's", {
+  skip_if(any(!nzchar(Sys.which(c("taskset", "renice")))), "there is no util-linux")
+  # On one core, with a template that has to wait for it, a node is at the next call before
+  # the second signal, to its group, is sent: R's own select() in Sys.sleep() has left a
+  # handler that cannot tell whose it is.
+  hit <- in_session(function() {
+    status <- grep("^Cpus_allowed_list", readLines("/proc/self/status"), value = TRUE)
+    core <- sub("\\D.*", "", sub("^\\D*", "", status))
+    system2("taskset", c("-cp", core, Sys.getpid()), stdout = FALSE)
+    suppressMessages(init_pool(2))
+    on.exit(suppressMessages(delete_pool()))
+    template <- pool_call(function() {
+      sub("\\D*", "", grep("^PPid", readLines("/proc/self/status"), value = TRUE))
+    })[[1]]
+    system2("renice", c("-n", "19", "-p", template), stdout = FALSE)
+    busy <- function(i) {
+      until <- proc.time()[["elapsed"]] + 0.02
+      while (proc.time()[["elapsed"]] < until) NULL
+    }
+    environment(busy) <- globalenv()
+    vapply(seq_len(80), function(k) {
+      s <- pool:::stream_open(Sys.sleep)
+      for (i in 1:4) pool:::stream_put(s, 600)
+      pool:::stream_wait(s, 0.02)
+      pool:::stream_close(s)
+      tryCatch({
+        pool_sapply(1:5, busy)
+        FALSE
+      }, pool_task_error = function(e) TRUE)
+    }, NA)
+  })
+  expect_identical(sum(hit), 0L)
+})

@@ -13,6 +13,8 @@ test_that("in a node there is no pool", {
       })),
       list("absent", "absent")
     )
+    e <- error_of(pool_call(at_top(function() pool::pool_lapply(1, identity))))
+    expect_match(conditionMessage(e), "does not exist.*a task cannot use the session's pool")
     expect_null(pool_call(at_top(function() pool::delete_pool()))[[1]])
     expect_usable()
   }

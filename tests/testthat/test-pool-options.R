@@ -72,6 +72,24 @@ test_that("outfile = \"\" lets nodes write where the session does", {
   }
 })
 
+test_that("packages of the session say nothing in a fresh R", {
+  # R tells of a method that one package has after another.
+  lib <- local_package("onehas", "one <- function() 1\nformat.thing <- function(x, ...) 'one'",
+    "one)\nS3method(format, thing")
+  other <- local_package("otherhas", "format.thing <- function(x, ...) 'two'\nother <- sqrt",
+    "other)\nS3method(format, thing")
+  lines <- output_of(function(libs) {
+    .libPaths(c(libs, .libPaths()))
+    suppressPackageStartupMessages(for (name in c("onehas", "otherhas")) loadNamespace(name))
+    suppressMessages({
+      init_pool(1, outfile = "", type = "PSOCK")
+      pool_call(function() cat("here:", isNamespaceLoaded("otherhas"), "\n"))
+    })
+    NULL
+  }, c(lib, other))
+  expect_identical(lines, "here: TRUE ")
+})
+
 test_that("outfile names the file that nodes write to", {
   for (type in c("FORK", "PSOCK")) {
     file <- withr::local_tempfile()

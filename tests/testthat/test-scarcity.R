@@ -22,6 +22,17 @@ run_limited <- function(before, ..., namespace = FALSE) {
                            stdout = TRUE, stderr = TRUE))
 }
 
+# What makes TMPDIR a file system with these options, in a namespace of its own.
+small_tmpdir <- function(options, env = parent.frame()) {
+  skip_if(!nzchar(Sys.which("unshare")), "no unshare(1)")
+  dir <- shQuote(withr::local_tempdir(.local_envir = env))
+  mount <- sprintf("mount -t tmpfs -o %s tmpfs %s && export TMPDIR=%s", options, dir, dir)
+  probe <- suppressWarnings(system2("unshare", c("-m", "bash", "-c", shQuote(mount)),
+                                    stdout = FALSE, stderr = FALSE))
+  skip_if(probe != 0, "a file system cannot be mounted here")
+  mount
+}
+
 expect_ok <- function(out) {
   expect(identical(tail(out, 1), "ok"), paste(c("the script printed:", out), collapse = "\n"))
 }
@@ -102,15 +113,8 @@ test_that("without address space an object is an error, and the pool stays", {
 })
 
 test_that("without room for temporary files there is a clear error, or none", {
-  skip_if(!nzchar(Sys.which("unshare")), "no unshare(1)")
-  dir <- withr::local_tempdir()
-  mount <- sprintf("mount -t tmpfs -o size=64k,nr_inodes=12 tmpfs %s && export TMPDIR=%s",
-                   shQuote(dir), shQuote(dir))
-  probe <- suppressWarnings(system2("unshare", c("-m", "bash", "-c", shQuote(mount)),
-                                    stdout = FALSE, stderr = FALSE))
-  skip_if(probe != 0, "a file system cannot be mounted here")
   expect_ok(run_limited(
-    mount,
+    small_tmpdir("size=64k,nr_inodes=12"),
     "fill <- function() {",
     "  con <- file(file.path(dirname(tempdir()), 'full'), 'w')",
     "  try(for (i in 1:100) cat(strrep('x', 1e4), file = con), silent = TRUE)",
@@ -134,15 +138,8 @@ test_that("without room for temporary files there is a clear error, or none", {
 })
 
 test_that("without room for what a connection holds nothing is uploaded", {
-  skip_if(!nzchar(Sys.which("unshare")), "no unshare(1)")
-  dir <- withr::local_tempdir()
-  mount <- sprintf("mount -t tmpfs -o size=20m tmpfs %s && export TMPDIR=%s",
-                   shQuote(dir), shQuote(dir))
-  probe <- suppressWarnings(system2("unshare", c("-m", "bash", "-c", shQuote(mount)),
-                                    stdout = FALSE, stderr = FALSE))
-  skip_if(probe != 0, "a file system cannot be mounted here")
   expect_ok(run_limited(
-    mount,
+    small_tmpdir("size=20m"),
     # Nobody is there: no request is made.
     "cont <- storage_container(storage_endpoint('http://127.0.0.1:1/a', key = 'a2V5'), 'cont')",
     "con <- pipe('head -c 40000000 /dev/zero', 'rb')",

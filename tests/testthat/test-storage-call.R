@@ -162,3 +162,40 @@ test_that("what is no argument is refused, by its name", {
   expect_input_error(do_container_op(cont, "", verb = "PUT"), "verb")
   expect_input_error(get_storage_properties(cont, "x", NULL, NULL, 1), "...")
 })
+
+test_that("an answer that says to be JSON is read as such, and names no file or host", {
+  read <- function(text) {
+    pool:::read_body(list(body = charToRaw(text), headers = c(`content-type` = "application/json")))
+  }
+  expect_identical(read("{\"a\":[1,2],\"b\":\"x\"}"), list(a = 1:2, b = "x"))
+  path <- withr::local_tempfile(lines = "[1]")
+  for (text in c(path, paste0("file://", path), "http://127.0.0.1:1/", "[1", "")) {
+    if (nzchar(text)) expect_error(read(text), class = "pool_answer_error")
+  }
+})
+
+test_that("many requests at once: their answers in order, and an error for one without", {
+  endpoint <- azurite()
+  container <- local_container(endpoint)
+  account <- pool:::http_account(endpoint, endpoint$url)
+  url <- paste0(endpoint$url, "/", container$name, "/b", 1:100)
+  put <- lapply(1:100, function(i) {
+    list("PUT", url[i], c(`x-ms-blob-type` = "BlockBlob"), charToRaw(strrep("x", i)), 1L)
+  })
+  for (most in c(1L, 7L, 200L)) {
+    got <- pool:::http_requests(list(account), put, most = most)
+    expect_identical(unique(vapply(got, `[[`, 1L, "status")), 201L)
+  }
+  asked <- lapply(c(url, paste0(url[1], "none")), function(x) list("GET", x, NULL, raw(), 2L))
+  got <- pool:::http_requests(list(list(NULL, NULL, NULL, NULL, NULL), account), asked)
+  expect_identical(lengths(lapply(got[1:100], `[[`, "body")), 1:100)
+  expect_identical(got[[101]]$status, 404L)
+  expect_identical(pool:::http_requests(list(account), list()), list())
+  e <- http_failure(pool:::http_requests(list(account), c(put[1:2], list(
+    list("GET", "http://127.0.0.1:1/x?sig=secret", NULL, raw(), 1L)
+  )), retry = FALSE))
+  expect_identical(e$status, NA_integer_)
+  expect_false(grepl("secret", conditionMessage(e)))
+  expect_error(pool:::http_requests(list(account), list(list("GET", url[1], NULL, raw(), 2L))),
+    class = "pool_http_error")
+})
