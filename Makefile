@@ -27,10 +27,10 @@ $(shell mkdir -p $(LIB) $(BUILD)/stamps $(EMPTY))
 SOURCES := $(wildcard DESCRIPTION NAMESPACE LICENSE NEWS.md configure cleanup \
   R R/* man man/* src src/*.[ch] src/Makevars*) \
   $(if $(wildcard inst),$(shell find inst))
-NEEDS := package test demo doc check lint format valgrind bench
+NEEDS := package test demo doc site check lint format valgrind bench
 
-.PHONY: help deps install demo test ctest fuzz asan valgrind gctorture torture \
-  lint format format-check doc doc-check check bench clean
+.PHONY: help deps install demo test ctest fuzz asan valgrind gctorture torture soak \
+  lint format format-check doc doc-check site check bench clean
 
 help:
 	@sed -nE 's/^# (make .*)/\1/p' Makefile
@@ -41,9 +41,10 @@ deps: $(NEEDS:%=$(BUILD)/stamps/deps-%)
 # make install       the package into build/lib
 install: $(BUILD)/stamps/install
 
-# make demo          upload and download real files through the pool
+# make demo          real files through the pool; a job that outlives its session
 demo: install $(BUILD)/stamps/deps-demo
 	tools/with-azurite.sh $(BUILD) Rscript tools/demo.R
+	tools/with-azurite.sh $(BUILD) Rscript tools/demo-jobs.R
 
 # make test          the test suite, beside storage services
 test: install $(BUILD)/stamps/deps-test
@@ -82,6 +83,13 @@ torture: install
 	Rscript tests/torture/interrupts.R $(INTERRUPTS) $(or $(SEED),1)
 	Rscript tests/torture/cycles.R $(CALLS) $(or $(SEED),1) $(BUILD)/torture.png
 
+# make soak          jobs through 200 deaths of all that work on them: half an hour
+# SOAK=n: so many; in a storage account a fourth of that.
+SOAK := 200
+soak: install $(BUILD)/stamps/deps-test
+	SOAK=$(SOAK) FILTER=job-deaths tools/with-azurite.sh $(BUILD) \
+	  Rscript tools/test.R
+
 # make lint          layers, compiler warnings, and the linters of C, shell and R
 lint: install $(BUILD)/stamps/deps-lint $(BUILD)/stamps/deps-test
 	tools/lint.sh $(BUILD)
@@ -103,6 +111,10 @@ doc: $(BUILD)/stamps/deps-doc
 doc-check: install $(BUILD)/stamps/deps-doc
 	tools/doc-check.sh $(BUILD)
 
+# make site          the site, into build/site: no page loads anything from elsewhere
+site: install $(BUILD)/stamps/deps-site
+	tools/with-azurite.sh $(BUILD) tools/site.sh $(BUILD)
+
 # make check         R CMD check --as-cran, without an error or a warning
 # Beside storage services, which a vignette is built on.
 check: $(BUILD)/stamps/deps-test $(BUILD)/stamps/deps-check
@@ -110,7 +122,7 @@ check: $(BUILD)/stamps/deps-test $(BUILD)/stamps/deps-check
 
 # make bench         the benchmarks, beside the peers that install here: bench/README.md
 # ROUNDS=n: so many rounds of each, instead of its own number.
-BENCHMARKS := startup overhead throughput transfer memory tail workers storage client
+BENCHMARKS := startup overhead throughput transfer memory tail workers storage client jobs jobs-account
 bench: install $(BUILD)/stamps/deps-bench $(BUILD)/bench/limits
 	export BENCH_OUT=$(CURDIR)/$(BUILD)/bench; \
 	export AZURITE_PROGRAMS=$(CURDIR)/$(BUILD)/azurite/node_modules/.bin; \

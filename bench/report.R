@@ -1,4 +1,5 @@
-# Makes bench/README.md and its figure of what the benchmarks left behind.
+# Makes bench/README.md, its figure, and the data of the vignette on performance, of what
+# the benchmarks left behind.
 #
 #   Rscript bench/report.R               (or: make bench)
 
@@ -9,7 +10,7 @@ source(beside("plot.R"))
 
 scripts <- c(
   "startup", "overhead", "throughput", "transfer", "memory", "tail", "workers", "storage",
-  "client"
+  "client", "jobs", "jobs-account"
 )
 files <- file.path(results_dir, paste0(scripts, ".rds"))
 scripts <- scripts[file.exists(files)]
@@ -58,11 +59,31 @@ machine_of <- function(found) {
   ))
 }
 
+# What the vignette on performance shows.
+write_data <- function(found, directory) {
+  of <- function(part) {
+    do.call(rbind, lapply(names(found), function(script) {
+      rows <- found[[script]][[part]]
+      if (!is.null(rows)) cbind(script = script, rows)
+    }))
+  }
+  write <- function(x, name) {
+    write.csv(x, file.path(directory, paste0("bench-", name, ".csv")), row.names = FALSE)
+  }
+  rows <- of("rows")
+  rows[c("value", "ratio")] <- lapply(rows[c("value", "ratio")], signif, 3)
+  write(rows, "rows")
+  write(of("goals")[c("what", "value", "bound", "verdict")], "goals")
+  machine <- found[[1L]]$machine
+  write(data.frame(what = names(machine), value = unname(machine)), "machine")
+}
+
 # ---- The page ----------------------------------------------------------------
 
-# Ten workers against two are the pool against itself, and blobs have peers of their own:
-# neither is in that figure.
-draw_figure(found[setdiff(scripts, c("workers", "storage", "client"))], beside("bench.png"))
+# Ten workers against two are the pool against itself, blobs and jobs have peers of their
+# own: they are not in that figure.
+apart <- c("workers", "storage", "client", "jobs", "jobs-account")
+draw_figure(found[setdiff(scripts, apart)], beside("bench.png"))
 
 writeLines(c(
   "# Benchmarks", "",
@@ -80,3 +101,5 @@ writeLines(c(
     c(sprintf("## `%s.R`", script), "", tables_of(found[[script]]))
   }))
 ), beside("README.md"))
+
+write_data(found, beside("../vignettes"))

@@ -9,19 +9,25 @@
 
 needs <- list(
   package = character(), # only what DESCRIPTION imports
-  test = c("testthat", "R6", "callr", "withr", "httr", "AzureStor"),
+  test = c(
+    "testthat", "R6", "callr", "withr", "httr", "AzureStor", "progressr", "future", "pbapply"
+  ),
   demo = character(), # but for Azurite
-  doc = "roxygen2",
+  doc = c("roxygen2", "future"), # which pages link to
   check = c("knitr", "rmarkdown"),
   lint = "lintr",
+  site = c("pkgdown", "knitr", "rmarkdown", "progressr", "evaluate"),
   format = character(),
   valgrind = character(),
   bench = character()
 )
 optional <- list(
-  test = c("data.table", "doParallel", "later"),
+  test = c("data.table", "doParallel", "doRNG", "later", "rjson", "future.apply", "future.tests",
+    "ff"),
   bench = c("callr", "mirai", "future.apply", "clustermq", "shard", "AzureStor")
 )
+# Versions that packages need of others without saying so: downlit, of pkgdown's.
+least_known <- c(evaluate = "1.0")
 hard <- c("Depends", "Imports", "LinkingTo")
 r_number <- getRversion()
 
@@ -48,6 +54,19 @@ own_fields <- function(which) {
   parse_fields(read.dcf("DESCRIPTION", which)[1L, ])$name
 }
 
+least_of <- function(names) {
+  least <- unname(least_known[names])
+  ifelse(is.na(least), "0.0", least)
+}
+
+# Names of installed packages, without those of `asked` that are too old.
+installed_names <- function(asked) {
+  installed <- utils::installed.packages(noCache = TRUE)
+  installed <- installed[!duplicated(installed[, "Package"]), "Version"]
+  old <- package_version(installed) < package_version(least_of(names(installed)))
+  names(installed)[!(old & names(installed) %in% asked)]
+}
+
 # The packages to install so that `wanted` can be loaded: those missing, and
 # those too old for something that is about to be installed, which
 # install.packages() by itself does not look at.
@@ -58,7 +77,7 @@ resolve <- function(wanted, available) {
   ]
   version <- all_installed[, "Version"]
   base <- rownames(all_installed)[all_installed[, "Priority"] %in% "base"]
-  todo <- data.frame(name = wanted, least = rep("0.0", length(wanted)))
+  todo <- data.frame(name = wanted, least = least_of(wanted))
   install <- unobtainable <- character()
   while (nrow(todo) > 0L) {
     name <- todo$name[1L]
@@ -136,7 +155,7 @@ main <- function(args) {
     unlist(needs[asked], use.names = FALSE)
   ))
   may <- setdiff(unlist(optional[asked], use.names = FALSE), must)
-  here <- rownames(utils::installed.packages(noCache = TRUE))
+  here <- installed_names(c(must, may))
   if (all(c(must, may) %in% here)) {
     return(invisible())
   }

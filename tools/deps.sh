@@ -5,7 +5,7 @@
 #
 #   tools/deps.sh BUILD_DIRECTORY NEED...
 #
-# A need is package, test, demo, doc, check, lint, valgrind or bench.
+# A need is package, test, demo, doc, site, check, lint, valgrind or bench.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -31,16 +31,30 @@ any       command gcc                  gcc
 any       command pkg-config           pkg-config
 any       header  curl/curl.h          libcurl4-openssl-dev
 any       header  openssl/evp.h        libssl-dev
+any       header  lmdb.h               liblmdb-dev
 any       header  libxml/parser.h      libxml2-dev           xml2
 test      header  uv.h                 libuv1-dev            fs
 test      command ps                   procps
 test      command prlimit              util-linux
 test      command script               bsdutils
+test      command openssl              openssl
 test      command node                 nodejs
 test      command npm                  npm
 demo      command node                 nodejs
 demo      command npm                  npm
 doc       header  uv.h                 libuv1-dev            fs
+site      header  uv.h                 libuv1-dev            fs
+site      header  fontconfig/fontconfig.h libfontconfig1-dev systemfonts
+site      header  freetype2/ft2build.h libfreetype-dev       systemfonts
+site      header  harfbuzz/hb.h        libharfbuzz-dev       textshaping
+site      header  fribidi/fribidi.h    libfribidi-dev        textshaping
+site      header  png.h                libpng-dev            ragg
+site      header  tiff.h               libtiff-dev           ragg
+site      header  jpeglib.h            libjpeg-dev           ragg
+site      header  webp/encode.h        libwebp-dev           ragg
+site      command pandoc               pandoc
+site      command node                 nodejs
+site      command npm                  npm
 check     header  uv.h                 libuv1-dev            fs
 check     command pandoc               pandoc
 check     command qpdf                 qpdf
@@ -117,7 +131,7 @@ fi
 # shellcheck disable=SC2086 # the needs are words
 R_LIBS=$PWD/$lib Rscript --no-save --no-restore tools/deps.R "$lib" $needs
 
-if [[ $needs == *" demo "* || $needs == *" test "* || $needs == *" bench "* ]] &&
+if [[ $needs =~ \ (demo|test|site|bench)\  ]] &&
   [[ ! -x $build/azurite/node_modules/.bin/azurite-blob ]]; then
   printf 'Installing %s into %s/azurite\n' "$azurite" "$build"
   mkdir -p "$build/azurite"
