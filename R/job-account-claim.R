@@ -228,19 +228,19 @@ account_give_up <- function(s, m, task) {
 }
 most_returns <- 100
 
-# Messages that are over are deleted with the next request to the queue.
+# Messages that are over are deleted with the next request.
 account_drop <- function(s, m) {
-  s$drops <- c(s$drops, list(m[c("id", "receipt")]))
+  s$drops <- c(s$drops, list(ask_delete(s, m$id, m$receipt)))
 }
 
 # failed: called with the answers where one of them is an error.
 account_with_drops <- function(s, requests, codes = character(), failed = NULL) {
   drops <- s$drops
-  asked <- c(requests, lapply(drops, function(m) ask_delete(s, m$id, m$receipt)))
+  asked <- c(requests, drops)
   answers <- account_answers(s, asked)
   n <- length(requests)
   for (i in seq_along(asked)) {
-    allowed <- if (i > n) lost_codes else codes
+    allowed <- if (i > n) drop_codes else codes
     if (answers[[i]]$status >= 300L && !answer_code(answers[[i]]) %in% allowed) {
       if (!is.null(failed)) failed(answers)
       stop_account(s, asked[[i]], answers[[i]])

@@ -41,8 +41,7 @@ account_write_results <- function(s, done, claim = 0) {
     lapply(which(own), function(i) own_blob(s, lapply(done, `[`, i))),
     pack_blobs(s, lapply(done, `[`, !own))
   )
-  # What is large goes by the engine of transfers, in blocks.
-  large <- vapply(blobs, function(x) length(x$bytes) > pack_bytes * 2, NA)
+  large <- are_large(blobs)
   there <- logical(length(blobs))
   there[large] <- account_put_blobs(s, blobs[large])
   there[!large] <- account_send_blobs(s, blobs[!large], claim)
@@ -57,24 +56,17 @@ account_has_own <- function(s, done) {
   own | sum(!own) < small_pack
 }
 
-account_put_blobs <- function(s, blobs, once = TRUE) {
-  account_put(s, vapply(blobs, `[[`, "", "name"), lapply(blobs, `[[`, "bytes"),
-    lapply(blobs, `[[`, "meta"), once)
-}
-
-# Like account_put_blobs(), in one go with a request for messages, if any are wanted,
-# and with what is to be deleted.
+# In one go with a request for messages, if any are wanted, and with what is to be
+# deleted. Which of the blobs were there.
 account_send_blobs <- function(s, blobs, claim) {
-  puts <- ask_put_blobs(s, blobs)
   claim <- if (claim >= 1 && account_may_fetch(s)) account_ask(s, claim)
-  answers <- account_with_drops(s, c(puts, claim$requests), c(there_codes, no_queue_codes),
-    function(answers) {
-      if (!is.null(claim)) account_return(s, account_messages(answers[[length(puts) + 1L]]))
-    })
+  sent <- account_put_small(s, blobs, claim$requests, no_queue_codes, function(answers) {
+    if (!is.null(claim)) account_return(s, account_messages(answers[[1L]]))
+  })
   if (!is.null(claim)) {
-    account_take_in(s, answers[[length(answers)]], claim)
+    account_take_in(s, sent$answers[[1L]], claim)
   }
-  vapply(answers[seq_along(puts)], answer_code, "") %in% there_codes
+  sent$there
 }
 
 account_check_done <- function(s, done) {

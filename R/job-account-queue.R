@@ -108,6 +108,10 @@ lost_codes <- c("MessageNotFound", "PopReceiptMismatch", "QueueNotFound", "Queue
   "QueueDisabled")
 no_queue_codes <- lost_codes[3:5]
 
+# Of what is dropped, the lease of a creation among it: it is gone, or somebody else's.
+drop_codes <- c(lost_codes, "LeaseIdMismatchWithLeaseOperation",
+  "LeaseNotPresentWithLeaseOperation")
+
 # A list of list(id, receipt, count, text).
 account_messages <- function(answer) {
   if (answer$status >= 300L) {
@@ -206,9 +210,13 @@ account_hold_new <- function(s, task, tries) {
 
 # Messages of these tasks, for everybody.
 account_put_tasks <- function(s, tasks, parts = first_messages) {
-  sets <- if (length(tasks)) split_tasks(tasks, parts)
-  account_ok(s, lapply(sets, function(i) ask_put(s, tasks[i])))
+  account_ok(s, ask_put_tasks(s, tasks, parts))
   length(tasks)
+}
+
+ask_put_tasks <- function(s, tasks, parts = first_messages) {
+  sets <- if (length(tasks)) split_tasks(tasks, parts)
+  lapply(sets, function(i) ask_put(s, tasks[i]))
 }
 
 # So many messages a job begins with: claimants that come at the same time find one

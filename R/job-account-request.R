@@ -117,6 +117,40 @@ account_put <- function(s, names, contents, meta, once = TRUE) {
   there
 }
 
+# Blobs are list(name, bytes, meta).
+account_put_blobs <- function(s, blobs, once = TRUE) {
+  account_put(s, vapply(blobs, `[[`, "", "name"), lapply(blobs, `[[`, "bytes"),
+    lapply(blobs, `[[`, "meta"), once)
+}
+
+# What is large goes by the engine of transfers, in blocks.
+are_large <- function(blobs) {
+  vapply(blobs, function(x) length(x$bytes) > large_bytes, NA)
+}
+large_bytes <- 2^23
+
+# Blobs, each only where there is none of its name, and requests that go with those that
+# are not large. list(there, answers): which of the blobs were there already; the answers
+# to the requests.
+account_put_all <- function(s, blobs, requests = list(), codes = character()) {
+  large <- are_large(blobs)
+  there <- logical(length(blobs))
+  there[large] <- account_put_blobs(s, blobs[large])
+  sent <- account_put_small(s, blobs[!large], requests, codes)
+  there[!large] <- sent$there
+  list(there = there, answers = sent$answers)
+}
+
+# failed: called with the answers to the requests where one of them is an error.
+account_put_small <- function(s, blobs, requests = list(), codes = character(), failed = NULL) {
+  puts <- ask_put_blobs(s, blobs)
+  others <- length(puts) + seq_along(requests)
+  answers <- account_with_drops(s, c(puts, requests), c(there_codes, codes),
+    if (!is.null(failed)) function(answers) failed(answers[others]))
+  list(there = vapply(answers[seq_along(puts)], answer_code, "") %in% there_codes,
+    answers = answers[others])
+}
+
 # Downloads into memory: a list of raw vectors, NULL where there is no such blob.
 account_get <- function(s, names) {
   if (!length(names)) {

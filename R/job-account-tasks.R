@@ -10,36 +10,53 @@ block_bytes <- 2^22
 
 # Adds tasks from `first` on: FALSE where somebody else has these numbers by now.
 account_write_tasks <- function(s, first, data) {
+  head <- account_head(s, first, data)
+  there <- account_put_all(s, list(head))$there
+  if (!there) {
+    account_add_head(s, head, length(data))
+  }
+  !there
+}
+
+# The head of these tasks, as a blob that is still to be written: list(name, bytes, meta).
+account_head <- function(s, first, data) {
   n <- length(data)
   task <- first - 1 + seq_len(n)
   bytes <- cumsum(as.double(lengths(data)))
   block <- interaction_id((seq_len(n) - 1) %/% block_tasks, bytes %/% block_bytes)
   parts <- block[n]
   if (parts == 1L) {
-    head <- pack_records(s$uid, "data", task, data)
+    records <- pack_records(s$uid, "data", task, data)
   } else {
-    of <- new_guid()
-    names <- account_part_name(of, seq_len(parts))
     groups <- split(seq_len(n), block)
-    # Not all packs in memory at once, beside the data themselves.
-    for (some in split(seq_len(parts), (seq_len(parts) - 1) %/% 16L)) {
-      packs <- lapply(groups[some], function(i) pack_records(s$uid, "data", task[i], data[i]))
-      account_put(s, names[some], unname(packs), rep(list(c(uid = s$uid)), length(some)))
-      account_hold_creation(s)
-    }
+    names <- account_put_parts(s, lapply(groups, function(i) task[i]), unname(split(data, block)))
     firsts <- vapply(groups, function(i) task[i[1L]], 0, USE.NAMES = FALSE)
-    head <- pack_records(s$uid, "data", firsts, lapply(names, charToRaw))
+    records <- pack_records(s$uid, "data", firsts, lapply(names, charToRaw))
   }
-  if (parts == 1L) parts <- 0
-  there <- account_put(s, account_head_name(first), list(head), list(c(
-    uid = s$uid, tasks = plain_number(n), parts = plain_number(parts)
-  )))
-  if (!there) {
-    s$heads <- list(first = c(s$heads$first, first),
-      name = c(s$heads$name, account_head_name(first)), parts = c(s$heads$parts, parts))
-    account_set_count(s, s$n + n)
+  list(name = account_head_name(first), bytes = records, meta = c(uid = s$uid,
+    tasks = plain_number(n), parts = plain_number(if (parts == 1L) 0 else parts)))
+}
+
+# Data by themselves, of large tasks or many: their blobs' names.
+account_put_parts <- function(s, tasks, data) {
+  parts <- seq_along(tasks)
+  names <- account_part_name(new_guid(), parts)
+  # Not all packs in memory at once, beside the data themselves.
+  for (some in split(parts, (parts - 1) %/% 16L)) {
+    packs <- lapply(some, function(k) pack_records(s$uid, "data", tasks[[k]], data[[k]]))
+    account_put(s, names[some], packs, rep(list(c(uid = s$uid)), length(some)))
+    account_hold_creation(s)
   }
-  !there
+  names
+}
+
+# It was written.
+account_add_head <- function(s, head, n) {
+  s$heads <- list(
+    first = c(s$heads$first, s$n + 1), name = c(s$heads$name, head$name),
+    parts = c(s$heads$parts, account_number(head$meta[["parts"]]))
+  )
+  account_set_count(s, s$n + n)
 }
 
 # 1, 2, ... for each new pair.

@@ -31,13 +31,30 @@ file_reporter <- R6::R6Class("file_reporter",
   )
 )
 
+none <- list(passed = 0, failed = 0, skipped = 0, broken = character())
+
 count <- function(results) {
   by_test <- as.data.frame(results)
-  c(
+  list(
     passed = sum(by_test$passed),
     failed = sum(by_test$failed) + sum(by_test$error),
-    skipped = sum(by_test$skipped)
+    skipped = sum(by_test$skipped),
+    broken = unlist(lapply(results, broken_of))
   )
+}
+
+# What went wrong in a test, each expectation as a text: said again at the end, where
+# it is found.
+broken_of <- function(test) {
+  bad <- Filter(function(x) inherits(x, c("expectation_failure", "expectation_error")),
+    test$results)
+  vapply(bad, function(x) {
+    paste0(test$file, ": ", test$test, "\n", conditionMessage(x))
+  }, "")
+}
+
+plus <- function(a, b) {
+  Map(function(x, y) if (is.character(x)) c(x, y) else x + y, a, b)
 }
 
 run <- function(filter) {
@@ -76,7 +93,7 @@ run_row <- function(row, file) {
   n <- run(files_of_row(row))
   Sys.setenv(POOL_TEST_TRANSPORT = "socket") # helper.R looks at it
   cat("\nover the socket, row", row, "\n")
-  saveRDS(n + run(files_of_row(row, over_socket)), file)
+  saveRDS(plus(n, run(files_of_row(row, over_socket))), file)
 }
 
 run_rows <- function() {
@@ -86,11 +103,9 @@ run_rows <- function() {
   )
   system(paste(c(paste(commands, "&"), "wait"), collapse = " "))
   ended <- file.exists(counts)
-  total <- colSums(do.call(rbind, c(
-    list(c(passed = 0, failed = 0, skipped = 0)), lapply(counts[ended], readRDS)
-  )))
-  total["failed"] <- total["failed"] + sum(!ended)
-  total
+  total <- Reduce(plus, lapply(counts[ended], readRDS), none)
+  died <- sprintf("row %d of the test files: its process died", which(!ended))
+  plus(total, list(passed = 0, failed = length(died), skipped = 0, broken = died))
 }
 
 main <- function() {
@@ -102,10 +117,11 @@ main <- function() {
   }
   filter <- Sys.getenv("FILTER")
   n <- if (nzchar(filter)) run(filter) else run_rows()
-  cat(sprintf("%d passed, %d failed", n["passed"], n["failed"]))
-  skipped <- if (n["skipped"] > 0) sprintf(", %d skipped", n["skipped"])
+  cat(sprintf("\nbroken: %s\n", n$broken), sep = "")
+  cat(sprintf("%d passed, %d failed", n$passed, n$failed))
+  skipped <- if (n$skipped > 0) sprintf(", %d skipped", n$skipped)
   cat(skipped, "\n", sep = "")
-  quit(status = if (n["failed"] > 0 || n["passed"] == 0) 1L else 0L)
+  quit(status = if (n$failed > 0 || n$passed == 0) 1L else 0L)
 }
 
 main()

@@ -264,39 +264,48 @@ test_that("what a claimant of a deleted job does is none of the new one's", {
 
 # ---- Creation that ends half-way ----
 
-# As if it were killed at its request number `at`, sent or not: nothing cleans up. TRUE
-# where it had no more so many.
-half_job <- function(store, id, at, sent) {
-  local_binding(account_undo = function(s) NULL, account_end_creation = function(s) NULL)
+# As if it were killed at its wave of requests number `at`, of which some were `sent`:
+# nothing cleans up. TRUE where it had no more so many.
+half_job <- function(store, id, n, at, sent) {
+  local_binding(account_undo = function(s) NULL)
   asked <- new.env()
   asked$count <- 0
-  dies_at <- function(name) {
+  dies_at <- function(name, ask) {
     real <- get(name, asNamespace("pool"))
     function(...) {
       asked$count <- asked$count + 1
       if (asked$count == at) {
-        if (sent) real(...)
+        ask(real, ...)
         stop("killed")
       }
       real(...)
     }
   }
-  local_binding(http_requests = dies_at("http_requests"), run_transfers = dies_at("run_transfers"))
+  local_binding(
+    http_requests = dies_at("http_requests", function(real, accounts, requests, ...) {
+      some <- requests[seq_along(requests) %% 2 %in% sent]
+      if (length(some)) real(accounts, some, ...)
+    }),
+    run_transfers = dies_at("run_transfers", function(real, ...) if (1 %in% sent) real(...))
+  )
   tryCatch({
-    store_create_job(store, id, charToRaw("half"), some_tasks(5100))
+    store_create_job(store, id, charToRaw("half"), some_tasks(n))
     TRUE
   }, error = function(e) FALSE)
 }
 
 test_that("a job whose creation was cut short is none, and can be made again or deleted", {
   store <- account_store()
-  for (sent in c(FALSE, TRUE)) {
+  # none, the first and every other one, the second, all
+  for (case in list(list(40, NULL), list(40, 1), list(40, 0), list(40, 0:1), list(5100, 1),
+    list(5100, 0:1))) {
+    n <- case[[1]]
     at <- 0
     repeat {
       at <- at + 1
       id <- unique_name("half-")
       defer_job(store, id)
-      whole <- half_job(store, id, at, sent)
+      whole <- half_job(store, id, n, at, case[[2]])
       if (whole || id %in% store_job_ids(store)) break
       expect_error(store_open_job(store, id), class = "pool_job_absent_error")
       there <- id %in% names(list_storage_containers(store$blob))
@@ -305,6 +314,7 @@ test_that("a job whose creation was cut short is none, and can be made again or 
       if (leased) {
         # Somebody may be at it: their lease is not over.
         expect_error(store_create_job(store, id, raw(), list()), class = "pool_job_exists_error")
+        expect_false(id %in% store_job_ids(store))
         break_lease(container, "", 0)
       }
       if (there && at %% 2 == 0) {
@@ -317,20 +327,71 @@ test_that("a job whose creation was cut short is none, and can be made again or 
       expect_setequal(run_all(job), 1:5)
       expect_all_right(job, 5)
     }
-    expect_gt(at, 5)
+    expect_gt(at, 2)
     expect_identical(job_manifest(store_open_job(store, id)), charToRaw("half"))
-    expect_identical(counts(store_open_job(store, id))[["tasks"]], 5100)
+    expect_identical(counts(store_open_job(store, id))[["tasks"]], n)
   }
 })
 
+# One step of a creation fails, before it or behind it.
+expect_creation_fails <- function(store, id, step, behind) {
+  real <- get(step, asNamespace("pool"))
+  fails <- function(...) {
+    if (behind) real(...)
+    stop("no")
+  }
+  do.call(local_binding, c(stats::setNames(list(fails), step), env = environment()))
+  expect_error(store_create_job(store, id, raw(), some_tasks(3)), "no")
+}
+
 test_that("an error while a job is made leaves nothing behind", {
   store <- account_store()
-  id <- unique_name("Fails_")
-  local_binding(account_put_tasks = function(...) stop("no"))
-  expect_error(store_create_job(store, id, raw(), some_tasks(3)), "no")
-  name <- pool:::account_name_of(id)
-  expect_false(name %in% names(list_storage_containers(store$blob)))
-  expect_false(name %in% names(list_storage_queues(store$queue)))
+  for (step in c("account_take_names", "account_fill", "account_put_manifest")) {
+    for (behind in c(FALSE, TRUE)) {
+      id <- unique_name("Fails_")
+      expect_creation_fails(store, id, step, behind)
+      name <- pool:::account_name_of(id)
+      expect_false(name %in% names(list_storage_containers(store$blob)))
+      expect_false(name %in% names(list_storage_queues(store$queue)))
+    }
+  }
+})
+
+test_that("a job is not made where its container is somebody's, who keeps all", {
+  store <- account_store()
+  id <- unique_name("users-")
+  container <- create_storage_container(store$blob, id)
+  withr::defer(delete_storage_container(container, confirm = FALSE))
+  upload_blob(container, charToRaw("mine"), "precious")
+  expect_error(store_create_job(store, id, raw(), some_tasks(3)), class = "pool_job_exists_error")
+  expect_identical(download_blob(container, "precious", NULL), charToRaw("mine"))
+  expect_false(id %in% names(list_storage_queues(store$queue)))
+  # His queue of that name, too.
+  queue <- create_storage_queue(store$queue, id)
+  withr::defer(delete_storage_queue(queue, confirm = FALSE))
+  put_queue_message(queue, "mine")
+  expect_error(store_create_job(store, id, raw(), some_tasks(3)), class = "pool_job_exists_error")
+  expect_identical(peek_queue_messages(queue)$text, "mine")
+
+  job <- local_account_job(3)
+  expect_error(store_create_job(store, job$id, raw(), list()), class = "pool_job_exists_error")
+  expect_setequal(run_all(job), 1:3)
+  expect_all_right(job, 3)
+})
+
+test_that("the lease of a creation ends with whatever is asked for next", {
+  job <- local_account_job(3)
+  state <- function() get_storage_properties(job$state$container)[["x-ms-lease-state"]]
+  expect_identical(state(), "leased")
+  job_claim(job, 1)
+  expect_identical(state(), "available")
+  # Or at the end; until then it hinders nobody who deletes the job.
+  job <- local_account_job(3)
+  job_close(job)
+  expect_identical(state(), "available")
+  job <- local_account_job(3)
+  store_delete_job(job$store, job$id)
+  expect_false(job$id %in% store_job_ids(job$store))
 })
 
 test_that("of two who make one job, one does", {
