@@ -58,15 +58,14 @@ list_storage_files <- function(container, ...) list_blobs(container, ...)
 
 # The pages as the C code gives them: lists of `isdir` and `columns`, a named list
 # of character vectors. columns: only these; NULL: all.
+# first: the answer to the request for the first page, where it was sent already.
 list_pages <- function(container, prefix = NULL, recursive = TRUE, include = NULL,
-                       columns = NULL, maxresults = NULL) {
-  options <- list(
-    comp = "list", prefix = prefix, include = include, maxresults = maxresults,
-    delimiter = if (!recursive) "/"
-  )
+                       columns = NULL, maxresults = NULL, first = NULL) {
+  options <- list_options(prefix, recursive, include, maxresults)
   pages <- list()
   repeat {
-    res <- request_ok(container$endpoint, "GET", container_url(container, options))
+    res <- first %||% request_ok(container$endpoint, "GET", container_url(container, options))
+    first <- NULL
     page <- read_page(res$body, columns)
     pages[[length(pages) + 1L]] <- page
     options$marker <- next_marker(options$marker, page$marker)
@@ -74,6 +73,13 @@ list_pages <- function(container, prefix = NULL, recursive = TRUE, include = NUL
       return(pages)
     }
   }
+}
+
+list_options <- function(prefix = NULL, recursive = TRUE, include = NULL, maxresults = NULL) {
+  list(
+    comp = "list", prefix = prefix, include = include, maxresults = maxresults,
+    delimiter = if (!recursive) "/"
+  )
 }
 
 read_page <- function(body, columns = NULL) {

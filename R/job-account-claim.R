@@ -25,6 +25,7 @@ account_claim <- function(s, n) {
   if (n >= 1 && !s$terminated) {
     s$rebuilt <- FALSE
     got <- account_take(s, trunc(n))
+    s$drained <- FALSE
     s$claimed <- list(at = seconds_now(), n = length(got$task))
   }
   data <- tryCatch(account_task_data(s, got$task), error = function(e) {
@@ -37,7 +38,10 @@ account_claim <- function(s, n) {
 account_take <- function(s, n) {
   got <- account_from_held(s, n)
   while (!got$alone && length(got$task) < max(1, n / 2)) {
-    if (!account_fetch(s, n - length(got$task))) {
+    # Just now there were no more messages than we have got: these are for others, or
+    # nothing is left to do.
+    enough <- s$drained && (length(got$task) || all(s$done))
+    if (enough || !account_fetch(s, n - length(got$task))) {
       break
     }
     more <- account_from_held(s, n - length(got$task), !length(got$task))
@@ -94,16 +98,18 @@ account_may_fetch <- function(s) {
   !s$terminated
 }
 
-# The request for messages of about n tasks: list(requests, n, until).
+# The request for messages of about n tasks: list(requests, n, many, until).
 account_ask <- function(s, n) {
   lease <- account_lease()
   many <- max(1, min(32, ceiling(n / s$message_tasks)))
-  list(requests = list(ask_get(s, many, lease)), n = n, until = seconds_now() + lease)
+  list(requests = list(ask_get(s, many, lease)), n = n, many = many,
+    until = seconds_now() + lease)
 }
 
 # The answer to it: were there any?
 account_take_in <- function(s, answer, claim) {
   messages <- account_messages(answer)
+  s$drained <- length(messages) < claim$many
   if (length(messages)) {
     messages <- lapply(messages, function(m) c(m, until = claim$until))
     account_adopt_all(s, messages, claim$n)

@@ -43,7 +43,7 @@ account_fill <- function(s, tasks) {
   }
   if (n > 0L) {
     if (sent$there[2L]) stop_job_exists(s$id)
-    account_add_head(s, blobs[[2L]], n)
+    account_add_head(s, blobs[[2L]], tasks)
   }
   s$refreshed <- seconds_now()
   s$message_tasks <- max(1, ceiling(n / first_messages))

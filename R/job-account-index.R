@@ -9,13 +9,15 @@
 # the same.
 
 empty_index <- list(
-  blobs = list(name = character(), own = logical(), md5 = character(), seconds = numeric()),
+  blobs = list(name = character(), own = logical(), md5 = character(), seconds = numeric(),
+    bytes = numeric()),
   status = integer(), where = integer()
 )
 
-account_refresh_results <- function(s) {
+account_refresh_results <- function(s, first = NULL) {
   wanted <- c("uid", "status", "seconds", "md5", "completed", "failed")
-  found <- account_list(s, "results/", c("Creation-Time", paste0("Metadata/", wanted)))
+  found <- account_list(s, results_prefix, c("Creation-Time", "Content-Length",
+    paste0("Metadata/", wanted)), first = first)
   names(found) <- sub("Metadata/", "", names(found), fixed = TRUE)
   mine <- found$uid %in% s$uid
   own <- which(mine & found$status %in% result_statuses &
@@ -28,7 +30,8 @@ account_refresh_results <- function(s) {
   }
   blobs <- list(
     name = found$Name, own = seq_along(found$Name) %in% own, md5 = found$md5,
-    seconds = suppressWarnings(as.numeric(found$seconds)), created = found[["Creation-Time"]]
+    seconds = suppressWarnings(as.numeric(found$seconds)), created = found[["Creation-Time"]],
+    bytes = account_number(found[["Content-Length"]])
   )
   entries <- bind_entries(c(
     list(list(blob = own, task = tasks, status = match(found$status[own], result_statuses))),
@@ -36,6 +39,13 @@ account_refresh_results <- function(s) {
   ))
   entries <- lapply(entries, `[`, entries$task <= s$n)
   account_set_index(s, blobs, entries)
+}
+
+# Tasks and results, and what is to be dropped: in one go, but for long listings.
+account_refresh <- function(s) {
+  first <- account_with_drops(s, list(ask_list(s, tasks_prefix), ask_list(s, results_prefix)))
+  account_refresh_tasks(s, first[[1L]])
+  account_refresh_results(s, first[[2L]])
 }
 
 # A pack that claims what is no set of this job's tasks has none.
@@ -81,10 +91,18 @@ account_read_results <- function(s, tasks) {
   values <- vector("list", length(tasks))
   seconds <- blobs$seconds[where]
   own <- which(blobs$own[where])
-  values[own] <- account_own_results(s, tasks[own], blobs$md5[where[own]])
   packs <- unique(where[!blobs$own[where]])
-  for (some in split(packs, (seq_along(packs) - 1) %/% packs_at_once)) {
-    account_load(s, blobs$name[some], "result", tasks[match(some, where)])
+  groups <- split(packs, (seq_along(packs) - 1) %/% packs_at_once)
+  # Blobs of their own come with the first packs.
+  for (k in seq_len(max(1L, length(groups)))) {
+    some <- if (length(groups)) groups[[k]] else integer()
+    first <- k == 1L && length(own)
+    bytes <- blobs$bytes[c(some, if (first) where[own])]
+    got <- account_load(s, blobs$name[some], "result", tasks[match(some, where)],
+      if (first) account_result_name(tasks[own]) else character(), bytes)
+    if (first) {
+      values[own] <- account_check_own(s, tasks[own], got, blobs$md5[where[own]])
+    }
     for (blob in some) {
       here <- which(where == blob)
       pack <- account_pack_results(s, blobs$name[blob], tasks[here], status[here])
@@ -109,8 +127,7 @@ account_pack_results <- function(s, name, tasks, status) {
   list(data = pack$data[at], seconds = pack$seconds[at])
 }
 
-account_own_results <- function(s, tasks, md5) {
-  values <- account_get(s, account_result_name(tasks))
+account_check_own <- function(s, tasks, values, md5) {
   for (i in seq_along(tasks)) {
     why <- if (is.null(values[[i]])) {
       "it is not there"

@@ -34,6 +34,8 @@ account_result_name <- function(task) sprintf("results/%.0f-result.rds", task)
 account_head_name <- function(first) sprintf("tasks/%010.0f", first)
 account_part_name <- function(of, k) paste0("data/", of, "-", k)
 account_end_name <- "tasks/terminated"
+tasks_prefix <- "tasks/"
+results_prefix <- "results/"
 
 # The same tasks make the same name: of two such packs the second is not written.
 account_pack_name <- function(uid, tasks) {

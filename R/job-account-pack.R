@@ -47,12 +47,11 @@ unpack_records <- function(bytes, uid, kind) {
   at <- pack_head + 32 * n
   records <- split_numbers(numbers, n)
   sizes <- records$size
-  if (anyNA(c(records$task, sizes)) || any(sizes < 0) || at + sum(sizes) != size - 16 ||
+  records$data <- if (!anyNA(sizes)) .Call(C_cut, bytes, at, sizes)
+  if (is.null(records$data) || anyNA(records$task) || at + sum(sizes) != size - 16 ||
     !all(records$status %in% 0:3) || is.unsorted(records$task, strictly = TRUE)) {
     return("its table is wrong")
   }
-  ends <- at + cumsum(sizes)
-  records$data <- lapply(seq_len(n), function(i) bytes[ends[i] - sizes[i] + seq_len(sizes[i])])
   records$size <- NULL
   records
 }

@@ -172,8 +172,7 @@ account_rebuild <- function(s) {
     return(FALSE)
   }
   # What was done meanwhile has its result by now.
-  account_refresh_tasks(s)
-  account_refresh_results(s)
+  account_refresh(s)
   if (s$terminated || all(s$done)) {
     return(FALSE)
   }

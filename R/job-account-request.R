@@ -42,7 +42,8 @@ account_answers <- function(s, requests) {
   http_requests(account_signers(s), requests)
 }
 
-# Who asks, as it is now: a token may have become another.
+# Who asks, as it is now: a token may have become another. What is the same all the time
+# is looked at once.
 account_signers <- function(s) {
   endpoints <- unclass(s$store)[c("blob", "queue")]
   if (is.null(s$account_names)) {
@@ -51,11 +52,17 @@ account_signers <- function(s) {
     }
     s$account_names <- vapply(endpoints, function(x) account_name(x, x$url), "")
   }
-  lapply(names(endpoints), function(service) {
-    who <- credentials(endpoints[[service]])
-    list(name = s$account_names[[service]], key = who$key, token = who$token, sas = who$sas,
-      version = who$api_version)
-  })
+  version <- endpoint_api_version()
+  if (is.null(s$signers) || !identical(s$signers$version, version)) {
+    s$signers <- list(version = version, all = lapply(names(endpoints), function(service) {
+      who <- credentials(endpoints[[service]])
+      list(name = s$account_names[[service]], key = who$key, token = who$token, sas = who$sas,
+        version = who$api_version)
+    }))
+  }
+  signers <- s$signers$all
+  if (any(vapply(endpoints, function(x) is.environment(x$token), NA))) s$signers <- NULL
+  signers
 }
 
 # The answers, of which any but a good one, or one of these codes, is an error. All
@@ -151,10 +158,15 @@ account_put_small <- function(s, blobs, requests = list(), codes = character(), 
     answers = answers[others])
 }
 
-# Downloads into memory: a list of raw vectors, NULL where there is no such blob.
-account_get <- function(s, names) {
+# Downloads into memory: a list of raw vectors, NULL where there is no such blob. bytes: how
+# large they are, where that is known. A few small ones need no engine of transfers.
+account_get <- function(s, names, bytes = Inf) {
   if (!length(names)) {
     return(list())
+  }
+  if (all(bytes >= 0) && sum(bytes) <= large_bytes && length(names) <= few_blobs) {
+    answers <- account_ok(s, lapply(names, function(x) ask_blob(s, "GET", x)), "BlobNotFound")
+    return(lapply(answers, function(x) if (x$status < 300L) x$body))
   }
   done <- account_transfer(s, "download", names, vector("list", length(names)),
     rep(list(character()), length(names)))
@@ -165,6 +177,7 @@ account_get <- function(s, names) {
   }
   done$value
 }
+few_blobs <- 32L
 
 stop_row <- function(s, done, i) {
   if (done$code[[i]] %in% gone_codes) {
@@ -183,10 +196,11 @@ account_transfer <- function(s, verb, names, local, headers) {
 }
 
 # A listing as columns: a named list of character vectors, NA where there is nothing.
-account_list <- function(s, prefix, columns, recursive = TRUE) {
+# first: the answer to ask_list(), where it was sent already.
+account_list <- function(s, prefix, columns, recursive = TRUE, first = NULL) {
   pages <- tryCatch(
     list_pages(s$container, prefix, recursive, include = if (recursive) "metadata",
-      columns = c("Name", columns)),
+      columns = c("Name", columns), first = first),
     pool_http_error = function(e) {
       if (e$code %in% gone_codes) stop_job_absent(s$id, where = where_account(s$store)) else stop(e)
     }
@@ -196,4 +210,9 @@ account_list <- function(s, prefix, columns, recursive = TRUE) {
   found <- lapply(c("Name", columns), function(name) listing$columns[[name]] %||% none)
   names(found) <- c("Name", columns)
   c(found, list(isdir = listing$isdir))
+}
+
+ask_list <- function(s, prefix) {
+  list("GET", container_url(s$container, list_options(prefix, include = "metadata")),
+    character(), raw(), account_blob)
 }

@@ -3,9 +3,11 @@
 #' @exportS3Method
 job_status.job_account <- function(job) {
   s <- account_of_job(job)
-  account_refresh_tasks(s)
   if (length(s$index$status) < s$n || !all(s$index$status > 0L)) {
-    account_refresh_results(s)
+    account_refresh(s)
+  } else {
+    account_refresh_tasks(s)
+    if (length(s$index$status) < s$n) account_refresh_results(s)
   }
   counts <- tabulate(s$index$status, 3L)
   unfinished <- s$n - sum(counts)
@@ -32,8 +34,7 @@ account_running <- function(s, unfinished) {
 #' @exportS3Method
 job_abandoned.job_account <- function(job) {
   s <- account_of_job(job)
-  account_refresh_tasks(s)
-  account_refresh_results(s)
+  account_refresh(s)
   if (s$terminated || all(s$done)) {
     return(numeric())
   }

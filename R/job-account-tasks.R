@@ -13,7 +13,7 @@ account_write_tasks <- function(s, first, data) {
   head <- account_head(s, first, data)
   there <- account_put_all(s, list(head))$there
   if (!there) {
-    account_add_head(s, head, length(data))
+    account_add_head(s, head, data)
   }
   !there
 }
@@ -50,11 +50,17 @@ account_put_parts <- function(s, tasks, data) {
   names
 }
 
-# It was written.
-account_add_head <- function(s, head, n) {
+# It was written. What is in it need not be read again by who claims these tasks here.
+account_add_head <- function(s, head, data) {
+  n <- length(data)
+  parts <- account_number(head$meta[["parts"]])
+  if (parts == 0) {
+    account_keep(s, head$name, list(task = s$n + seq_len(n), data = unname(data)),
+      length(head$bytes))
+  }
   s$heads <- list(
     first = c(s$heads$first, s$n + 1), name = c(s$heads$name, head$name),
-    parts = c(s$heads$parts, account_number(head$meta[["parts"]]))
+    parts = c(s$heads$parts, parts)
   )
   account_set_count(s, s$n + n)
 }
@@ -66,8 +72,9 @@ interaction_id <- function(x, y) {
 }
 
 # What there is now, and whether the job was terminated.
-account_refresh_tasks <- function(s) {
-  found <- account_list(s, "tasks/", paste0("Metadata/", c("uid", "tasks", "parts")))
+account_refresh_tasks <- function(s, first = NULL) {
+  found <- account_list(s, tasks_prefix, paste0("Metadata/", c("uid", "tasks", "parts")),
+    first = first)
   mine <- found[["Metadata/uid"]] %in% s$uid
   s$terminated <- any(mine & found$Name == account_end_name)
   count <- account_number(found[["Metadata/tasks"]])
@@ -145,11 +152,12 @@ account_locate <- function(s, tasks) {
   names
 }
 
-# Sees to it that these packs are kept. tasks: one of each, for an error.
-account_load <- function(s, names, kind, tasks) {
+# Sees to it that these packs are kept. tasks: one of each, for an error. also: blobs that
+# are read with them, whose contents it returns. bytes: of the packs, and of these.
+account_load <- function(s, names, kind, tasks, also = character(), bytes = Inf) {
   new <- !names %in% names(s$kept)
-  got <- account_get(s, names[new])
-  for (i in seq_along(got)) {
+  got <- account_get(s, c(names[new], also), bytes)
+  for (i in seq_len(sum(new))) {
     name <- names[new][i]
     records <- if (is.null(got[[i]])) {
       "it is not there"
@@ -160,10 +168,15 @@ account_load <- function(s, names, kind, tasks) {
       stop_job_corrupt(s$id, paste0("'", name, "', with task ", plain_number(tasks[new][i]),
         ": ", records), task = tasks[new][i])
     }
-    s$kept[[name]] <- list(records = records, bytes = length(got[[i]]))
+    account_keep(s, name, records, length(got[[i]]), names)
   }
-  # The oldest go first, but none of these.
-  old <- which(!names(s$kept) %in% names)
+  got[sum(new) + seq_along(also)]
+}
+
+# The oldest of what is kept goes first, but none of the `needed`.
+account_keep <- function(s, name, records, bytes, needed = name) {
+  s$kept[[name]] <- list(records = records, bytes = bytes)
+  old <- which(!names(s$kept) %in% needed)
   over <- sum(vapply(s$kept, `[[`, 0, "bytes")) - kept_bytes
   for (name in names(s$kept)[old]) {
     if (over <= 0) break

@@ -18,7 +18,9 @@
 #   n            tasks; heads: where they are (account_refresh_tasks())
 #   done         one for each task: has it a result, as far as known here?
 #   index        what results there are, as listed (account_refresh_results())
-#   held, drops  messages that are ours; those that are to be deleted
+#   held         messages that are ours
+#   drops        requests that go with the next ones: messages that are over
+#   drained      the queue had no more when it was asked, in this claim
 #   kept         packs that were read
 
 #' Jobs in a storage account
@@ -106,9 +108,9 @@ account_state <- function(store, id) {
     id = id, store = store, pid = Sys.getpid(), container = new_container(name, store$blob),
     blob_url = service_url(store$blob, name), queue_url = service_url(store$queue, name),
     uid = "", n = 0, done = logical(), heads = list(), index = empty_index, held = list(),
-    drops = list(), kept = list(), terminated = FALSE, refreshed = -Inf, listed = -Inf,
-    looked = -Inf, rebuilt = FALSE, message_tasks = 1, claimed = list(at = -Inf, n = 0),
-    closed = FALSE
+    drops = list(), drained = FALSE, kept = list(), terminated = FALSE, refreshed = -Inf,
+    listed = -Inf, looked = -Inf, rebuilt = FALSE, message_tasks = 1,
+    claimed = list(at = -Inf, n = 0), closed = FALSE
   ), parent = emptyenv())
   s
 }

@@ -205,8 +205,8 @@ scales <- c(microseconds = 1e6, ms = 1e3, s = 1)
 
 # The candidates take turns, the first of them is the pool; the times, with the
 # row's title, for goal_time().
-measure <- function(title, candidates, rounds, unit = "ms") {
-  add_times(title, take_turns(candidates, rounds), rounds, unit)
+measure <- function(title, candidates, rounds, unit = "ms", patience = 2) {
+  add_times(title, take_turns(candidates, rounds, patience = patience), rounds, unit)
 }
 
 add_times <- function(title, times, rounds, unit = "ms") {

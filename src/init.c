@@ -82,6 +82,7 @@ static const R_CallMethodDef entries[] = {
 	{"C_base64_decode", (DL_FUNC)&C_base64_decode, 1},
 	{"C_hmac", (DL_FUNC)&C_hmac, 2},
 	{"C_md5", (DL_FUNC)&C_md5, 1},
+	{"C_cut", (DL_FUNC)&C_cut, 3},
 	{"C_job_create", (DL_FUNC)&C_job_create, 4},
 	{"C_job_open", (DL_FUNC)&C_job_open, 2},
 	{"C_job_close", (DL_FUNC)&C_job_close, 1},

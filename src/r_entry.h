@@ -102,11 +102,12 @@ SEXP C_transfer_step(SEXP handle, SEXP ms);
 SEXP C_transfer_result(SEXP handle);
 SEXP C_transfer_finish(SEXP handle);
 
-/* r_sign.c: digests */
+/* r_sign.c: digests, and packs of records */
 SEXP C_base64_encode(SEXP bytes);
 SEXP C_base64_decode(SEXP text);
 SEXP C_hmac(SEXP key, SEXP bytes);
 SEXP C_md5(SEXP bytes);
+SEXP C_cut(SEXP bytes, SEXP at, SEXP sizes);
 
 /* r_store.c: jobs in directories */
 SEXP C_job_create(SEXP path, SEXP id, SEXP manifest, SEXP tasks);

@@ -1,7 +1,8 @@
 /*
- * Digests and base64 for what R signs itself: shared access signatures.
+ * Digests and base64 for what R signs itself, shared access signatures, and for
+ * packs of records; and these cut apart.
  */
-#include <errno.h>
+#include <string.h>
 
 #include "digest.h"
 #include "r_entry.h"
@@ -54,4 +55,31 @@ SEXP C_md5(SEXP bytes)
 	if (rc < 0)
 		r_throw("digest", rc);
 	return Rf_mkString(text);
+}
+
+/*
+ * The records that lie one behind the other in raw vector `bytes`, from byte
+ * `at` on: a list of raw vectors of these sizes; NULL where they do not fit.
+ */
+SEXP C_cut(SEXP bytes, SEXP at, SEXP sizes)
+{
+	R_xlen_t n = Rf_xlength(sizes);
+	double room = (double)Rf_xlength(bytes) - Rf_asReal(at);
+	SEXP records = PROTECT(Rf_allocVector(VECSXP, n));
+	const unsigned char *from = RAW(bytes) + (R_xlen_t)Rf_asReal(at);
+	for (R_xlen_t i = 0; i < n; i++) {
+		double size = REAL(sizes)[i];
+		if (!(size >= 0 && size <= room)) {
+			UNPROTECT(1);
+			return R_NilValue;
+		}
+		SEXP one = Rf_allocVector(RAWSXP, (R_xlen_t)size);
+		SET_VECTOR_ELT(records, i, one);
+		if (Rf_xlength(one) > 0)
+			memcpy(RAW(one), from, (size_t)Rf_xlength(one));
+		from += Rf_xlength(one);
+		room -= (double)Rf_xlength(one);
+	}
+	UNPROTECT(1);
+	return records;
 }

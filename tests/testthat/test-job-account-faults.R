@@ -38,6 +38,7 @@ test_that("results that were damaged are errors which name them, and the others 
     class = "pool_job_corrupt_error")
   # Away with it: the task is run again.
   delete_blob(job$state$container, name, confirm = FALSE)
+  job_close(job) # its last messages are deleted
   again <- store_open_job(job$store, job$id)
   expect_identical(job_requeue(again), 1L)
   expect_identical(run_all(again), 7)
