@@ -297,6 +297,3 @@ terminateJob <- function(jobId) {
   cat(sprintf(said, jobId), sep = "\n")
   invisible(NULL)
 }
-
-# The job, open. Whoever calls it closes it.
-open_job <- function(jobId) store_open_job(jobs_store(), check_job_id(jobId))

@@ -13,6 +13,9 @@ jobs_store <- function() {
     queue_endpoint(the$credentials$queue, key = the$credentials$key))
 }
 
+# The job, open. Whoever calls it closes it.
+open_job <- function(jobId) store_open_job(jobs_store(), check_job_id(jobId))
+
 jobs_dir <- function() {
   dir <- getOption("pool.jobs_dir")
   if (is.null(dir)) {

@@ -65,6 +65,10 @@ the$clusters <- new.env(parent = emptyenv()) # see cluster-open.R
 #'   also those of `init_pool(type = "PSOCK")`, always have the package of their session.
 #'
 #' @aliases pool
+#' @examples
+#' init_pool(2)
+#' pool_sapply(1:4, function(x) x^2)
+#' delete_pool()
 #' @useDynLib pool, .registration = TRUE
 #' @keywords internal
 "_PACKAGE"

@@ -7,7 +7,7 @@
 
 #include "disk.h"
 
-enum { AT_ONCE = 1 << 30 }; /* some systems write no more than 2 GB */
+enum { AT_ONCE = 1 << 30 }; /* some systems move no more than 2 GB */
 
 int file_open(int directory, const char *name, int flags)
 {
@@ -40,4 +40,20 @@ int file_write(int fd, const void *bytes, size_t n)
 	int rc = write_all(fd, bytes, n);
 	disk_let_go(&old);
 	return rc;
+}
+
+int file_read(int fd, void *out, size_t n)
+{
+	for (unsigned char *p = out; n > 0;) {
+		ssize_t done = read(fd, p, n < AT_ONCE ? n : AT_ONCE);
+		if (done == 0)
+			return -ENODATA;
+		if (done < 0 && errno != EINTR)
+			return -errno;
+		if (done > 0) {
+			p += done;
+			n -= (size_t)done;
+		}
+	}
+	return 0;
 }

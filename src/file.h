@@ -13,4 +13,7 @@ int file_open(int directory, const char *name, int flags);
 /* All n bytes, where the file is; -EFBIG where it may not become so large. */
 int file_write(int fd, const void *bytes, size_t n);
 
+/* All n bytes; -ENODATA: it has become shorter. */
+int file_read(int fd, void *out, size_t n);
+
 #endif

@@ -17,7 +17,7 @@
 #include "file.h"
 #include "io.h"
 
-enum { PART = 40, LEVELS = 32, LONGEST = 1024, CHUNK = 256 << 10 };
+enum { PART = 40, LEVELS = 32, LONGEST = 1024 };
 
 static const char root[] = "files";
 static const char part_name[] = ".part-"; /* and digits: not whole yet */
@@ -155,22 +155,6 @@ int job_file_open(int directory, const char *name, uint64_t *size)
 	}
 	*size = (uint64_t)st.st_size;
 	return fd;
-}
-
-int job_file_read(int fd, void *out, size_t n)
-{
-	for (unsigned char *p = out; n > 0;) {
-		ssize_t done = read(fd, p, n < CHUNK ? n : CHUNK);
-		if (done == 0)
-			return -ENODATA;
-		if (done < 0 && errno != EINTR)
-			return -errno;
-		if (done > 0) {
-			p += done;
-			n -= (size_t)done;
-		}
-	}
-	return 0;
 }
 
 struct listing {

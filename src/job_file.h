@@ -20,9 +20,6 @@ int job_file_copy(int directory, const char *name, const char *from);
 /* An open file, whose size is *size; -ENOENT, -EISDIR. */
 int job_file_open(int directory, const char *name, uint64_t *size);
 
-/* Reads n bytes of it; -ENODATA: it has become shorter. */
-int job_file_read(int fd, void *out, size_t n);
-
 /* One file: its name from files/ on, its size. */
 typedef int job_file_each(void *arg, const char *name, uint64_t size);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "io.h"
 #include "job_file.h"
 #include "r_entry.h"
@@ -58,7 +59,7 @@ SEXP C_job_get_file(SEXP handle, SEXP name)
 	if (*fd >= 0) {
 		value = PROTECT(Rf_allocVector(RAWSXP, (R_xlen_t)size));
 		r_job_check(handle, what,
-			    job_file_read(*fd, RAW(value), (size_t)size));
+			    file_read(*fd, RAW(value), (size_t)size));
 		UNPROTECT(1);
 	} else if (*fd != -ENOENT) {
 		r_job_check(handle, what, *fd);

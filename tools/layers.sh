@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks the layers of src/: every core file has a rank, includes no header of R
 # and only those of our own headers that have a lower rank (or its own). The
-# glue, r_*.[ch] and init.c, may include any of them.
+# glue, r_*.[ch] and init.c, may include any of them. And in R no name is made twice.
 set -euo pipefail
 
 # The one table of ranks: a module is src/NAME.c with src/NAME.h.
@@ -94,4 +94,9 @@ done
 if ((count == 0)); then
   complain "no C files in src/"
 fi
+
+# In R the last one of a name is the one, without a word.
+while read -r name; do
+  complain "R/: more than one $name"
+done < <(sed -nE 's/^([A-Za-z.][A-Za-z0-9_.]*) <- .*/\1/p' R/*.R | sort | uniq -d)
 exit $((bad > 0))

@@ -54,6 +54,19 @@ static void test_write(void)
 	CHECK(fd < 0 || close(fd) == 0);
 }
 
+static void test_read(void)
+{
+	char got[8] = "";
+	int fd = file_open(directory, "read", O_RDWR | O_CREAT);
+	CHECK(fd >= 0 && file_write(fd, "abcdef", 6) == 0);
+	CHECK(lseek(fd, 0, SEEK_SET) == 0);
+	CHECK(file_read(fd, got, 4) == 0 && strcmp(got, "abcd") == 0);
+	CHECK(file_read(fd, got, 0) == 0);
+	CHECK(file_read(fd, got, 3) == -ENODATA);
+	CHECK(close(fd) == 0);
+	CHECK(file_read(directory, got, 1) == -EISDIR);
+}
+
 int main(void)
 {
 	CHECK(tmpdir_make("/tmp", base) == 0);
@@ -61,6 +74,7 @@ int main(void)
 	CHECK(directory >= 0);
 	test_open();
 	test_write();
+	test_read();
 	CHECK(close(directory) == 0);
 	CHECK(tmpdir_remove(base) == 0);
 	return 0;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "file.h"
 #include "test.h"
 #include "tmpdir.h"
 
@@ -16,9 +17,9 @@ static void is(const char *name, const char *text)
 	uint64_t size = 0;
 	int fd = job_file_open(directory, name, &size);
 	CHECK(fd >= 0 && size == strlen(text));
-	CHECK(job_file_read(fd, got, (size_t)size) == 0);
+	CHECK(file_read(fd, got, (size_t)size) == 0);
 	CHECK(strcmp(got, text) == 0);
-	CHECK(job_file_read(fd, got, 1) == -ENODATA);
+	CHECK(file_read(fd, got, 1) == -ENODATA);
 	CHECK(close(fd) == 0);
 }
 

@@ -32,3 +32,34 @@ expect_free <- function() {
 }
 
 pool_state <- function() get("the", envir = asNamespace("pool"))
+
+# By the plan as it is: a future that signals a step at once, and the next one, with a
+# message, when it may go on.
+expect_steps_at_once <- function() {
+  go <- withr::local_tempfile()
+  f <- future::future({
+    step <- function(i) {
+      signalCondition(structure(class = c("pool_test_step", "immediateCondition", "condition"),
+        list(message = paste("step", i), call = NULL)))
+    }
+    step(1)
+    until <- Sys.time() + 60
+    while (!file.exists(go) && Sys.time() < until) Sys.sleep(0.01)
+    step(2)
+    message("a message")
+    "over"
+  })
+  steps <- character()
+  hear <- function(expr) {
+    withCallingHandlers(expr, pool_test_step = function(c) steps <<- c(steps, conditionMessage(c)))
+  }
+  expect_true(wait_until(function() {
+    hear(future::resolved(f))
+    length(steps) > 0
+  }))
+  expect_identical(steps, "step 1")
+  expect_false(future::resolved(f))
+  file.create(go)
+  expect_message(expect_identical(hear(future::value(f)), "over"), "a message")
+  expect_identical(steps, c("step 1", "step 2"))
+}

@@ -225,31 +225,7 @@ test_that("another plan ends what runs, and frees the pool", {
 
 test_that("conditions that are to be signalled at once are, and not twice", {
   local_futures(1)
-  go <- withr::local_tempfile()
-  f <- future::future({
-    step <- function(i) {
-      signalCondition(structure(class = c("pool_test_step", "immediateCondition", "condition"),
-        list(message = paste("step", i), call = NULL)))
-    }
-    step(1)
-    wait_for_file(go)
-    step(2)
-    message("a message")
-    "over"
-  })
-  steps <- character()
-  hear <- function(expr) {
-    withCallingHandlers(expr, pool_test_step = function(c) steps <<- c(steps, conditionMessage(c)))
-  }
-  expect_true(wait_until(function() {
-    hear(future::resolved(f))
-    length(steps) > 0
-  }))
-  expect_identical(steps, "step 1")
-  expect_false(future::resolved(f))
-  file.create(go)
-  expect_message(expect_identical(hear(future::value(f)), "over"), "a message")
-  expect_identical(steps, c("step 1", "step 2"))
+  expect_steps_at_once()
   expect_free()
 })
 

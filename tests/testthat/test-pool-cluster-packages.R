@@ -148,29 +148,5 @@ test_that("a future whose node dies is an error, and the next one runs", {
 test_that("conditions that are to be signalled at once are", {
   cl <- local_cluster(2)
   local_plan(future::cluster, workers = cl)
-  go <- withr::local_tempfile()
-  f <- future::future({
-    step <- function(i) {
-      signalCondition(structure(class = c("pool_test_step", "immediateCondition", "condition"),
-        list(message = paste("step", i), call = NULL)))
-    }
-    step(1)
-    until <- Sys.time() + 60
-    while (!file.exists(go) && Sys.time() < until) Sys.sleep(0.01)
-    step(2)
-    "over"
-  })
-  steps <- character()
-  hear <- function(expr) {
-    withCallingHandlers(expr, pool_test_step = function(c) steps <<- c(steps, conditionMessage(c)))
-  }
-  expect_true(wait_until(function() {
-    hear(future::resolved(f))
-    length(steps) > 0
-  }))
-  expect_identical(steps, "step 1")
-  expect_false(future::resolved(f))
-  file.create(go)
-  expect_identical(hear(future::value(f)), "over")
-  expect_identical(steps, c("step 1", "step 2"))
+  expect_steps_at_once()
 })
