@@ -196,9 +196,16 @@ static int list_directory(struct listing *l, int fd, size_t n, int level)
 		io_close(&fd);
 		return rc;
 	}
-	for (const struct dirent *e = readdir(d); e && rc >= 0; e = readdir(d))
+	while (rc >= 0) {
+		errno = 0; /* its end and an error look the same otherwise */
+		const struct dirent *e = readdir(d);
+		if (!e) {
+			rc = -errno;
+			break;
+		}
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
 			rc = list_one(l, dirfd(d), e->d_name, n, level);
+	}
 	(void)closedir(d);
 	return rc;
 }

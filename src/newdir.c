@@ -21,6 +21,7 @@ static const char new_name[] = ".pool-new-", old_name[] = ".pool-old-";
 
 enum {
 	FORGOTTEN = 86400, /* seconds, after which nobody is at it */
+	TRIES = 20,
 	DIGITS = 16,
 	LONGEST = NAME_MAX - 32,
 };
@@ -139,8 +140,13 @@ int newdir_remove(const char *parent, const char *place)
 		rc = -errno;
 	if (rc == 0)
 		rc = sync_directory(parent);
-	if (rc == 0)
+	/* Who is at work there may put something into it meanwhile. */
+	for (int left = TRIES; rc == 0; left--) {
 		rc = tmpdir_remove(aside);
+		if (rc != -ENOTEMPTY || left == 1)
+			break;
+		rc = 0;
+	}
 	free(aside);
 	return rc;
 }

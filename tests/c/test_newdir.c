@@ -4,6 +4,8 @@
  */
 #include "newdir.h"
 
+#include <fcntl.h>
+#include <sys/wait.h>
 #include <utime.h>
 
 #include "test_hook.h"
@@ -197,6 +199,43 @@ static void test_leftovers(void)
 	free(made);
 }
 
+/* -- somebody is still at work in what is removed -- */
+
+static _Noreturn void write_on(int directory)
+{
+	char name[32];
+	for (int i = 0; i < 1000000; i++) {
+		(void)snprintf(name, sizeof name, "file%d", i);
+		int fd = openat(directory, name, O_WRONLY | O_CREAT, 0600);
+		if (fd < 0)
+			_exit(errno != ENOENT); /* it is gone */
+		(void)close(fd);
+	}
+	_exit(2);
+}
+
+static void test_at_work(void)
+{
+	char path[TMPDIR_MAX + 16], inside[TMPDIR_MAX + 32];
+	(void)snprintf(path, sizeof path, "%s/at-work", store);
+	for (int round = 0; round < 20; round++) {
+		int status;
+		(void)snprintf(inside, sizeof inside, "%s/inside", path);
+		CHECK(mkdir(path, 0700) == 0 && mkdir(inside, 0700) == 0);
+		int directory = open(inside, O_RDONLY | O_DIRECTORY);
+		CHECK(directory >= 0);
+		pid_t pid = fork();
+		CHECK(pid >= 0);
+		if (pid == 0)
+			write_on(directory);
+		CHECK(close(directory) == 0);
+		(void)usleep(2000);
+		CHECK(newdir_remove(store, path) == 0);
+		CHECK(waitpid(pid, &status, 0) == pid);
+		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	}
+}
+
 int main(void)
 {
 	test_store();
@@ -204,6 +243,7 @@ int main(void)
 	test_places();
 	test_not_synced();
 	test_leftovers();
+	test_at_work();
 	CHECK(tmpdir_remove(store) == 0);
 	return 0;
 }
