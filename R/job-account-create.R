@@ -3,10 +3,10 @@
 #
 # Who makes it has a lease on the container, one minute at a time. So who finds a
 # container without a manifest knows whether somebody is at it, or has died: then it is
-# emptied, and used.
+# emptied, and used. Nothing is written, emptied or deleted without that lease.
 #
-# What does not depend on one another is asked for together: the container and the
-# queue; the lease, what the job is, its tasks and their messages; the manifest.
+# What does not depend on one another is asked for together: the lease and the queue; what
+# the job is, its tasks and their messages.
 
 creation_lease <- 60
 
@@ -15,10 +15,12 @@ store_create_job.job_store_account <- function(store, id, manifest, tasks) {
   s <- account_state(store, id)
   s$manifest <- manifest
   s$uid <- new_guid()
-  s$creation <- list(lease = new_guid(), at = -Inf, held = FALSE)
+  s$creation <- list(lease = new_guid(), at = -Inf, held = FALSE, made = FALSE, queue = FALSE)
+  there <- account_take_container(s)
+  s$creation$made <- !there
   whole <- FALSE
   on.exit(if (!whole) try(account_undo(s), silent = TRUE))
-  account_take_names(s)
+  account_begin(s, there)
   account_fill(s, tasks)
   account_put_manifest(s)
   whole <- TRUE
@@ -28,21 +30,11 @@ store_create_job.job_store_account <- function(store, id, manifest, tasks) {
 
 account_fill <- function(s, tasks) {
   n <- length(tasks)
-  if (sum(as.double(lengths(tasks))) > block_bytes) {
-    account_hold_creation(s) # this takes a while
-  }
   blobs <- c(list(account_about(s, n)), if (n > 0L) list(account_head(s, 1, tasks)))
-  requests <- c(
-    if (!s$creation$held) list(ask_creation_lease(s, "acquire")),
-    ask_put_tasks(s, as.double(seq_len(n)))
-  )
-  begin <- seconds_now()
-  sent <- account_put_all(s, blobs, requests, lease_taken_code)
-  if (!s$creation$held) {
-    account_note_lease(s, sent$answers[[1L]], begin)
-  }
+  account_hold_creation(s)
+  there <- account_put_all(s, blobs, ask_put_tasks(s, as.double(seq_len(n))))$there
   if (n > 0L) {
-    if (sent$there[2L]) stop_job_exists(s$id)
+    if (there[2L]) stop_job_exists(s$id)
     account_add_head(s, blobs[[2L]], tasks)
   }
   s$refreshed <- seconds_now()
@@ -70,63 +62,53 @@ account_about <- function(s, n) {
     meta = c(uid = s$uid))
 }
 
-# ---- The names ---------------------------------------------------------------
+# ---- The container -----------------------------------------------------------
 
-# Then the container is ours, and empty, and so is the queue. Where there was nothing of
-# these names, which is known at once, the lease comes with what is asked for next.
-account_take_names <- function(s) {
-  requests <- list(
-    ask_blob(s, "PUT", query = "?restype=container",
-      headers = c(`x-ms-meta-pooljob` = s$id, `x-ms-meta-pooluid` = s$uid)),
-    ask_queue(s, "PUT")
-  )
-  answers <- account_patiently(s, requests, "ContainerBeingDeleted",
-    c("ContainerAlreadyExists", "QueueAlreadyExists", "QueueBeingDeleted"))
-  queue_is_new <- answers[[2L]]$status == 201L
-  if (answers[[1L]]$status >= 300L) {
-    account_check_unfinished(s, queue_is_new)
-    account_hold_creation(s)
-    account_check_unfinished(s, queue_is_new) # who had it may have finished
-    account_empty(s)
+# Makes it. TRUE: it was there, of a job that was never finished.
+account_take_container <- function(s) {
+  request <- ask_blob(s, "PUT", query = "?restype=container",
+    headers = c(`x-ms-meta-pooljob` = s$id))
+  for (try in 1:5) {
+    answer <- account_patiently(s, request, "ContainerBeingDeleted", "ContainerAlreadyExists")
+    if (answer$status < 300L) {
+      return(FALSE)
+    }
+    if (account_is_unfinished(s)) {
+      return(TRUE)
+    }
   }
-  if (!queue_is_new) {
-    account_hold_creation(s)
-    account_clean_queue(s)
-  }
+  stop_account(s, request, answer)
 }
 
-# After an error: only what is ours by its lease, or by what it says.
-account_undo <- function(s) {
-  asked <- list(ask_blob(s, "HEAD", query = "?restype=container"))
-  uid <- account_answers(s, asked)[[1L]]$headers["x-ms-meta-pooluid"]
-  if (!s$creation$held && !identical(unname(uid), s$uid)) {
-    return(invisible(NULL))
-  }
-  for (headers in list(c(`x-ms-lease-id` = s$creation$lease), character())) {
-    container <- ask_blob(s, "DELETE", query = "?restype=container", headers = headers)
-    answer <- account_answers(s, list(container))[[1L]]
-    if (!answer_code(answer) %in% "LeaseNotPresentWithContainerOperation") break
-  }
-  if (answer$status < 300L) {
-    account_answers(s, list(ask_queue(s, "DELETE")))
-  }
-}
-
-# There is a container of that name: an error, unless it is a job's that was never
-# finished.
-account_check_unfinished <- function(s, queue_is_new) {
+# An error where a job is there, or a container of another kind. FALSE: it is gone.
+account_is_unfinished <- function(s) {
   about <- account_ok(s, list(
     ask_blob(s, "HEAD", query = "?restype=container"),
     ask_blob(s, "HEAD", account_manifest_name(s$id))
-  ), c("BlobNotFound", "ResourceNotFound", ""))
-  whose <- unname(about[[1L]]$headers["x-ms-meta-pooljob"])
-  if (about[[1L]]$status < 300L && !identical(whose, s$id) && queue_is_new) {
-    # The container is no job's: nobody else wants that queue.
-    account_answers(s, list(ask_queue(s, "DELETE")))
+  ), c("BlobNotFound", "ResourceNotFound", gone_codes, ""))
+  if (about[[1L]]$status >= 300L) {
+    return(FALSE)
   }
-  if (about[[1L]]$status >= 300L || about[[2L]]$status != 404L || !identical(whose, s$id)) {
+  if (!identical(unname(about[[1L]]$headers["x-ms-meta-pooljob"]), s$id)) {
+    stop_place_taken(s$id, s$container$name)
+  }
+  if (about[[2L]]$status != 404L) {
     stop_job_exists(s$id)
   }
+  TRUE
+}
+
+# Then the container is ours, and empty, and so is the queue.
+account_begin <- function(s, there) {
+  begin <- seconds_now()
+  answers <- account_ok(s, list(ask_creation_lease(s, "acquire"), ask_make_queue(s)),
+    c(lease_taken_codes, "QueueAlreadyExists", "QueueBeingDeleted"))
+  account_note_lease(s, answers[[1L]], begin)
+  if (there || answers[[2L]]$status != 201L) {
+    account_is_unfinished(s) # somebody else may have finished it
+    account_empty(s)
+  }
+  account_take_queue(s, answers[[2L]])
 }
 
 # Away with what an unfinished creation has left.
@@ -141,54 +123,62 @@ account_empty <- function(s) {
   }
 }
 
-# A queue that is there, as that of a job that was deleted half-way, is emptied.
-account_clean_queue <- function(s) {
-  answer <- account_patiently(s, list(ask_queue(s, "PUT")), "QueueBeingDeleted",
-    "QueueAlreadyExists")[[1L]]
+# A queue that is there, as that of a job that was deleted half-way, is emptied. One that
+# is no job's is let alone: its metadata are others, which is what this status says.
+account_take_queue <- function(s, answer) {
+  if (answer_code(answer) == "QueueBeingDeleted") {
+    answer <- account_patiently(s, ask_make_queue(s), "QueueBeingDeleted", "QueueAlreadyExists")
+  }
+  if (answer$status == 409L) {
+    stop_place_taken(s$id, s$container$name)
+  }
+  s$creation$queue <- TRUE
   if (answer$status != 201L) {
     account_clear_queue(s)
   }
 }
 
-# The service takes half a minute and more to delete what had this name. All answers; the
-# first decides.
-account_patiently <- function(s, requests, wait, also) {
+# The service takes half a minute and more to delete what had this name.
+account_patiently <- function(s, request, wait, also) {
   begin <- seconds_now()
   repeat {
-    answers <- account_ok(s, requests, c(wait, also))
-    if (!answer_code(answers[[1L]]) %in% wait) {
-      return(answers)
+    answer <- account_ok(s, list(request), c(wait, also))[[1L]]
+    if (!answer_code(answer) %in% wait) {
+      return(answer)
     }
     if (seconds_now() - begin > 180) {
-      stop(http_condition(answers[[1L]], requests[[1L]][[1L]], requests[[1L]][[2L]]))
+      stop(http_condition(answer, request[[1L]], request[[2L]]))
     }
     Sys.sleep(2)
-    account_hold_creation(s, have = TRUE)
+    if (s$creation$held) account_hold_creation(s)
+  }
+}
+
+# After an error: what is ours, by a lease that goes on, and no job that somebody else has
+# finished. The queue first: without the container anybody may make another one.
+account_undo <- function(s) {
+  if (!s$creation$held && !s$creation$made) {
+    return(invisible(NULL))
+  }
+  lease <- ask_creation_lease(s, if (s$creation$held) "renew" else "acquire")
+  if (account_answers(s, list(lease))[[1L]]$status >= 300L) {
+    return(invisible(NULL))
+  }
+  manifest <- account_answers(s, list(ask_blob(s, "HEAD", account_manifest_name(s$id))))[[1L]]
+  if (manifest$status == 404L || identical(unname(manifest$headers["x-ms-meta-uid"]), s$uid)) {
+    if (s$creation$queue) {
+      account_answers(s, list(ask_queue(s, "DELETE")))
+    }
+    account_answers(s, list(ask_blob(s, "DELETE", query = "?restype=container",
+      headers = c(`x-ms-lease-id` = s$creation$lease))))
+  } else {
+    account_answers(s, list(ask_creation_lease(s, "release")))
   }
 }
 
 # ---- The lease ---------------------------------------------------------------
 
-# In a creation that takes its time: its lease begins, or goes on. An error where it is
-# lost. have: not where there is none yet.
-account_hold_creation <- function(s, have = FALSE) {
-  held <- isTRUE(s$creation$held)
-  begin <- seconds_now()
-  if (is.null(s$creation) || have && !held || begin - s$creation$at < creation_lease / 3) {
-    return(invisible(NULL))
-  }
-  request <- ask_creation_lease(s, if (held) "renew" else "acquire")
-  answer <- account_answers(s, list(request))[[1L]]
-  if (answer$status %in% c(if (held) c(404L, 412L), 409L)) {
-    stop_job_exists(s$id)
-  }
-  if (answer$status >= 300L) {
-    stop_account(s, request, answer)
-  }
-  account_note_lease(s, answer, begin)
-}
-
-lease_taken_code <- "LeaseAlreadyPresent"
+lease_taken_codes <- c("LeaseAlreadyPresent", "LeaseIsBreakingAndCannotBeAcquired")
 
 account_note_lease <- function(s, answer, begin) {
   if (answer$status >= 300L) {
@@ -198,8 +188,26 @@ account_note_lease <- function(s, answer, begin) {
   s$creation$held <- TRUE
 }
 
+# In a creation that takes its time the lease goes on. An error where it is lost.
+account_hold_creation <- function(s) {
+  begin <- seconds_now()
+  if (is.null(s$creation) || begin - s$creation$at < creation_lease / 3) {
+    return(invisible(NULL))
+  }
+  request <- ask_creation_lease(s, "renew")
+  answer <- account_answers(s, list(request))[[1L]]
+  if (answer$status %in% c(404L, 409L, 412L)) {
+    s$creation$held <- FALSE
+    stop_job_exists(s$id)
+  }
+  if (answer$status >= 300L) {
+    stop_account(s, request, answer)
+  }
+  s$creation$at <- begin
+}
+
 # The others know by the manifest that it is whole, and the lease would end by itself: it is
-# released with whatever is asked for next.
+# released with the next request to the queue, or when the job is closed.
 account_end_creation <- function(s) {
   s$drops <- c(s$drops, list(ask_creation_lease(s, "release")))
   s$creation <- NULL

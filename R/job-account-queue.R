@@ -131,6 +131,12 @@ account_messages <- function(answer) {
   })
 }
 
+# Its metadata say that it is a job's. Status 204 where there is such a queue, 409 where
+# there is another.
+ask_make_queue <- function(s) {
+  ask_queue(s, "PUT", headers = c(`x-ms-meta-pooljob` = s$id))
+}
+
 # How many messages there are, those that somebody has among them: 0 is certain,
 # another number may be too high.
 account_queue_count <- function(s) {
@@ -176,8 +182,8 @@ account_rebuild <- function(s) {
   if (s$terminated || all(s$done)) {
     return(FALSE)
   }
-  made <- account_ok(s, list(ask_queue(s, "PUT")), "QueueBeingDeleted")[[1L]]
-  if (made$status >= 300L) {
+  made <- account_ok(s, list(ask_make_queue(s)), c("QueueBeingDeleted", "QueueAlreadyExists"))[[1L]]
+  if (answer_code(made) == "QueueBeingDeleted") {
     return(FALSE) # the service takes its time; later
   }
   account_put_tasks(s, as.double(setdiff(which(!s$done), account_regain(s))))

@@ -29,8 +29,10 @@ ask_put_blobs <- function(s, blobs) {
   })
 }
 
-ask_queue <- function(s, verb, path = "", query = "", body = raw()) {
-  headers <- if (length(body)) c(`Content-Type` = "application/xml") else character()
+ask_queue <- function(s, verb, path = "", query = "", body = raw(), headers = character()) {
+  if (length(body)) {
+    headers <- c(headers, `Content-Type` = "application/xml")
+  }
   list(verb, paste0(s$queue_url, path, query), headers, body, account_queue)
 }
 
@@ -54,15 +56,17 @@ account_signers <- function(s) {
   }
   version <- endpoint_api_version()
   if (is.null(s$signers) || !identical(s$signers$version, version)) {
-    s$signers <- list(version = version, all = lapply(names(endpoints), function(service) {
+    all <- lapply(names(endpoints), function(service) {
       who <- credentials(endpoints[[service]])
       list(name = s$account_names[[service]], key = who$key, token = who$token, sas = who$sas,
         version = who$api_version)
-    }))
+    })
+    if (any(vapply(endpoints, function(x) is.environment(x$token), NA))) {
+      return(all)
+    }
+    s$signers <- list(version = version, all = function() all) # a function shows no key
   }
-  signers <- s$signers$all
-  if (any(vapply(endpoints, function(x) is.environment(x$token), NA))) s$signers <- NULL
-  signers
+  s$signers$all()
 }
 
 # The answers, of which any but a good one, or one of these codes, is an error. All
@@ -154,8 +158,21 @@ account_put_small <- function(s, blobs, requests = list(), codes = character(), 
   others <- length(puts) + seq_along(requests)
   answers <- account_with_drops(s, c(puts, requests), c(there_codes, codes),
     if (!is.null(failed)) function(answers) failed(answers[others]))
-  list(there = vapply(answers[seq_along(puts)], answer_code, "") %in% there_codes,
-    answers = answers[others])
+  made <- answers[seq_along(puts)]
+  there <- vapply(made, answer_code, "") %in% there_codes
+  again <- there & vapply(made, function(x) x$attempts > 1L, NA)
+  there[again] <- !account_are_ours(s, blobs[again])
+  list(there = there, answers = answers[others])
+}
+
+# Blobs that are there since a try whose answer was lost: they have all our metadata.
+account_are_ours <- function(s, blobs) {
+  asked <- lapply(blobs, function(x) ask_blob(s, "HEAD", x$name))
+  answers <- account_ok(s, asked, c("BlobNotFound", ""))
+  vapply(seq_along(blobs), function(i) {
+    meta <- blobs[[i]]$meta
+    identical(unname(answers[[i]]$headers[paste0("x-ms-meta-", names(meta))]), unname(meta))
+  }, NA)
 }
 
 # Downloads into memory: a list of raw vectors, NULL where there is no such blob. bytes: how

@@ -33,8 +33,10 @@ account_head <- function(s, first, data) {
     firsts <- vapply(groups, function(i) task[i[1L]], 0, USE.NAMES = FALSE)
     records <- pack_records(s$uid, "data", firsts, lapply(names, charToRaw))
   }
+  # by: of two who add the same tasks each knows which head is its own.
   list(name = account_head_name(first), bytes = records, meta = c(uid = s$uid,
-    tasks = plain_number(n), parts = plain_number(if (parts == 1L) 0 else parts)))
+    tasks = plain_number(n), parts = plain_number(if (parts == 1L) 0 else parts),
+    by = new_guid()))
 }
 
 # Data by themselves, of large tasks or many: their blobs' names.

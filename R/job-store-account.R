@@ -19,9 +19,12 @@
 #   done         one for each task: has it a result, as far as known here?
 #   index        what results there are, as listed (account_refresh_results())
 #   held         messages that are ours
-#   drops        requests that go with the next ones: messages that are over
+#   drops        requests that go with the next ones to the queue: messages that are over, a
+#                lease that is to be released
 #   drained      the queue had no more when it was asked, in this claim
 #   kept         packs that were read
+#   creation     of a job that is being made: its lease (job-account-create.R)
+#   signers      who asks (account_signers())
 
 #' Jobs in a storage account
 #'

@@ -69,7 +69,8 @@ SEXP C_cut(SEXP bytes, SEXP at, SEXP sizes)
 	const unsigned char *from = RAW(bytes) + (R_xlen_t)Rf_asReal(at);
 	for (R_xlen_t i = 0; i < n; i++) {
 		double size = REAL(sizes)[i];
-		if (!(size >= 0 && size <= room)) {
+		if (!(size >= 0 && size <= room &&
+		      size == (double)(R_xlen_t)size)) {
 			UNPROTECT(1);
 			return R_NilValue;
 		}

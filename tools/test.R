@@ -53,7 +53,7 @@ broken_of <- function(test) {
   }, "")
 }
 
-plus <- function(a, b) {
+add_counts <- function(a, b) {
   Map(function(x, y) if (is.character(x)) c(x, y) else x + y, a, b)
 }
 
@@ -93,7 +93,7 @@ run_row <- function(row, file) {
   n <- run(files_of_row(row))
   Sys.setenv(POOL_TEST_TRANSPORT = "socket") # helper.R looks at it
   cat("\nover the socket, row", row, "\n")
-  saveRDS(plus(n, run(files_of_row(row, over_socket))), file)
+  saveRDS(add_counts(n, run(files_of_row(row, over_socket))), file)
 }
 
 run_rows <- function() {
@@ -103,9 +103,9 @@ run_rows <- function() {
   )
   system(paste(c(paste(commands, "&"), "wait"), collapse = " "))
   ended <- file.exists(counts)
-  total <- Reduce(plus, lapply(counts[ended], readRDS), none)
+  total <- Reduce(add_counts, lapply(counts[ended], readRDS), none)
   died <- sprintf("row %d of the test files: its process died", which(!ended))
-  plus(total, list(passed = 0, failed = length(died), skipped = 0, broken = died))
+  add_counts(total, list(passed = 0, failed = length(died), skipped = 0, broken = died))
 }
 
 main <- function() {

@@ -347,7 +347,7 @@ expect_creation_fails <- function(store, id, step, behind) {
 
 test_that("an error while a job is made leaves nothing behind", {
   store <- account_store()
-  for (step in c("account_take_names", "account_fill", "account_put_manifest")) {
+  for (step in c("account_begin", "account_fill", "account_put_manifest")) {
     for (behind in c(FALSE, TRUE)) {
       id <- unique_name("Fails_")
       expect_creation_fails(store, id, step, behind)
@@ -358,26 +358,90 @@ test_that("an error while a job is made leaves nothing behind", {
   }
 })
 
-test_that("a job is not made where its container is somebody's, who keeps all", {
+test_that("a job is not made where container or queue are somebody's, who keeps all", {
   store <- account_store()
   id <- unique_name("users-")
+  refused <- function() {
+    e <- expect_error(store_create_job(store, id, raw(), some_tasks(3)), "it is no job",
+      class = "pool_job_exists_error")
+    expect_identical(e$id, id)
+  }
   container <- create_storage_container(store$blob, id)
-  withr::defer(delete_storage_container(container, confirm = FALSE))
   upload_blob(container, charToRaw("mine"), "precious")
-  expect_error(store_create_job(store, id, raw(), some_tasks(3)), class = "pool_job_exists_error")
+  refused()
   expect_identical(download_blob(container, "precious", NULL), charToRaw("mine"))
   expect_false(id %in% names(list_storage_queues(store$queue)))
-  # His queue of that name, too.
+  delete_storage_container(container, confirm = FALSE)
+
   queue <- create_storage_queue(store$queue, id)
   withr::defer(delete_storage_queue(queue, confirm = FALSE))
   put_queue_message(queue, "mine")
-  expect_error(store_create_job(store, id, raw(), some_tasks(3)), class = "pool_job_exists_error")
+  refused()
   expect_identical(peek_queue_messages(queue)$text, "mine")
+  expect_false(id %in% names(list_storage_containers(store$blob)))
+})
 
-  job <- local_account_job(3)
-  expect_error(store_create_job(store, job$id, raw(), list()), class = "pool_job_exists_error")
+# `between` happens while a job is made, behind one step of it.
+create_with <- function(store, id, step, between, tasks = some_tasks(3)) {
+  real <- get(step, asNamespace("pool"))
+  once <- function(...) {
+    value <- real(...)
+    do.call(local_binding, c(stats::setNames(list(real), step), env = environment()))
+    between()
+    value
+  }
+  do.call(local_binding, c(stats::setNames(list(once), step), env = environment()))
+  store_create_job(store, id, charToRaw("late"), tasks)
+}
+
+test_that("who comes too late with a job leaves that of the other as it is", {
+  store <- account_store()
+  for (step in c("account_take_container", "account_begin", "account_fill")) {
+    for (tasks in list(some_tasks(3), list())) {
+      for (there in c(FALSE, TRUE)) {
+        id <- unique_name("late-")
+        defer_job(store, id)
+        if (there) {
+          expect_false(half_job(store, id, 40, 2, 0:1)) # leased by nobody who lives
+          break_lease(storage_container(store$blob, id), "", 0)
+        }
+        expect_error(create_with(store, id, step, function() {
+          # As if it had been stopped for more than a minute.
+          try(break_lease(storage_container(store$blob, id), "", 0), silent = TRUE)
+          job_close(store_create_job(store, id, charToRaw("first"), some_tasks(20)))
+        }, tasks), class = "pool_job_exists_error")
+        job <- store_open_job(store, id)
+        expect_identical(job_manifest(job), charToRaw("first"))
+        state <- get_storage_properties(job$state$container)[["x-ms-lease-state"]]
+        expect_identical(state, "available")
+        expect_setequal(run_all(job), 1:20)
+        expect_all_right(job, 20)
+      }
+    }
+  }
+})
+
+test_that("answers that are lost while a job is made, or tasks are added, change nothing", {
+  for (fault in c("PUT|restype=container|1|lost", "PUT|comp=lease|1|lost", "PUT|tasks/|1|lost",
+    "PUT|.rds|1|lost", "PUT|-metadata|1|lost")) {
+    url <- through(azurite_url(), fault)
+    store <- account_store(blob = blob_endpoint(url, key = azurite_key))
+    job <- local_account_job(3, store = store)
+    if (!grepl("tasks/", fault, fixed = TRUE)) {
+      expect_identical(job_add(job, some_tasks(2)), c(4, 5))
+    } else {
+      url <- through(azurite_url(), fault)
+      other <- store_open_job(account_store(blob = blob_endpoint(url, key = azurite_key)), job$id)
+      expect_identical(job_add(other, some_tasks(2)), c(4, 5))
+    }
+    job <- store_open_job(account_store(), job$id)
+    expect_identical(counts(job)[["tasks"]], 5)
+    expect_setequal(run_all(job), 1:5)
+  }
+  port <- engine_proxy("PUT|/|1|lost", Sys.getenv("AZURITE_QUEUE_PORT"))
+  url <- sub(":[0-9]+/", paste0(":", port, "/"), azurite_url(service = "queue"))
+  job <- local_account_job(3, store = account_store(queue = queue_endpoint(url, key = azurite_key)))
   expect_setequal(run_all(job), 1:3)
-  expect_all_right(job, 3)
 })
 
 test_that("the lease of a creation ends with whatever is asked for next", {
