@@ -104,7 +104,7 @@ account_begin <- function(s, there) {
   answers <- account_ok(s, list(ask_creation_lease(s, "acquire"), ask_make_queue(s)),
     c(lease_taken_codes, "QueueAlreadyExists", "QueueBeingDeleted"))
   account_note_lease(s, answers[[1L]], begin)
-  if (there || answers[[2L]]$status != 201L) {
+  if (there || answers[[2L]]$status != 201L || answers[[1L]]$attempts > 1L) {
     account_is_unfinished(s) # somebody else may have finished it
     account_empty(s)
   }
@@ -117,6 +117,9 @@ account_empty <- function(s) {
     names <- account_list(s, NULL, character())$Name
     if (!length(names)) {
       break
+    }
+    if (account_manifest_name(s$id) %in% names) {
+      stop_job_exists(s$id) # its maker was silent for longer than its lease
     }
     account_ok(s, lapply(names, function(name) ask_blob(s, "DELETE", name)), "BlobNotFound")
     account_hold_creation(s)
@@ -164,8 +167,14 @@ account_undo <- function(s) {
   if (account_answers(s, list(lease))[[1L]]$status >= 300L) {
     return(invisible(NULL))
   }
-  manifest <- account_answers(s, list(ask_blob(s, "HEAD", account_manifest_name(s$id))))[[1L]]
-  if (manifest$status == 404L || identical(unname(manifest$headers["x-ms-meta-uid"]), s$uid)) {
+  about <- account_answers(s, list(
+    ask_blob(s, "HEAD", query = "?restype=container"),
+    ask_blob(s, "HEAD", account_manifest_name(s$id))
+  ))
+  whose <- unname(about[[1L]]$headers["x-ms-meta-pooljob"])
+  manifest <- about[[2L]]
+  if (identical(whose, s$id) &&
+    (manifest$status == 404L || identical(unname(manifest$headers["x-ms-meta-uid"]), s$uid))) {
     if (s$creation$queue) {
       account_answers(s, list(ask_queue(s, "DELETE")))
     }
@@ -197,7 +206,7 @@ account_hold_creation <- function(s) {
   request <- ask_creation_lease(s, "renew")
   answer <- account_answers(s, list(request))[[1L]]
   if (answer$status %in% c(404L, 409L, 412L)) {
-    s$creation$held <- FALSE
+    s$creation$held <- s$creation$made <- FALSE # whatever is there now is somebody else's
     stop_job_exists(s$id)
   }
   if (answer$status >= 300L) {

@@ -147,6 +147,8 @@ account_put_all <- function(s, blobs, requests = list(), codes = character()) {
   large <- are_large(blobs)
   there <- logical(length(blobs))
   there[large] <- account_put_blobs(s, blobs[large])
+  # The engine knows them by their digests, and so would take another's for ours.
+  there[large] <- there[large] | !account_are_ours(s, blobs[large])
   sent <- account_put_small(s, blobs[!large], requests, codes)
   there[!large] <- sent$there
   list(there = there, answers = sent$answers)

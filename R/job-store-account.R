@@ -270,10 +270,13 @@ store_delete_job.job_store_account <- function(store, id) {
   invisible(NULL)
 }
 
-# The queue first: of a job without one everything can be found, to delete it again.
+# The queue first: of a job without one everything can be found, to delete it again. One
+# that does not say that it is a job's is left alone.
 account_delete <- function(s) {
-  queue <- ask_queue(s, "DELETE")
-  account_ok(s, list(queue), no_queue_codes)
+  about <- account_ok(s, list(ask_queue(s, "GET", query = "?comp=metadata")), no_queue_codes)
+  if (identical(unname(about[[1L]]$headers["x-ms-meta-pooljob"]), s$id)) {
+    account_ok(s, list(ask_queue(s, "DELETE")), no_queue_codes)
+  }
   container <- ask_blob(s, "DELETE", query = "?restype=container")
   answer <- account_ok(s, list(container), c(gone_codes, "LeaseIdMissing"))[[1L]]
   if (answer_code(answer) == "LeaseIdMissing") {
