@@ -38,8 +38,8 @@
 #' have capitals, `_`, and up to 64 characters. An id that is such a name, and does not begin
 #' with `pool-`, is the container's name. Any other id becomes `pool-`, what of it can stand
 #' in a name (at most 24 characters), a hyphen, and the MD5 digest of the id in hexadecimal:
-#' `My_Job` is `pool-my-job-a6a4eb0a8f3c0ad5ffff47372726339e`. The container's metadata have
-#' the id (`pooljob`).
+#' `My_Job` is `pool-my-job-a6a4eb0a8f3c0ad5ffff47372726339e`. The metadata of
+#' container and queue have the id (`pooljob`).
 #'
 #' # Blobs
 #' - `<job>.rds`: the manifest, written last, and once. With it there is a job.
