@@ -82,10 +82,7 @@ account_take_container <- function(s) {
 
 # An error where a job is there, or a container of another kind. FALSE: it is gone.
 account_is_unfinished <- function(s) {
-  about <- account_ok(s, list(
-    ask_blob(s, "HEAD", query = "?restype=container"),
-    ask_blob(s, "HEAD", account_manifest_name(s$id))
-  ), c("BlobNotFound", "ResourceNotFound", gone_codes, ""))
+  about <- account_ok(s, ask_whose(s), c("BlobNotFound", "ResourceNotFound", gone_codes, ""))
   if (about[[1L]]$status >= 300L) {
     return(FALSE)
   }
@@ -96,6 +93,14 @@ account_is_unfinished <- function(s) {
     stop_job_exists(s$id)
   }
   TRUE
+}
+
+# Of the container, and of the manifest in it.
+ask_whose <- function(s) {
+  list(
+    ask_blob(s, "HEAD", query = "?restype=container"),
+    ask_blob(s, "HEAD", account_manifest_name(s$id))
+  )
 }
 
 # Then the container is ours, and empty, and so is the queue.
@@ -167,10 +172,7 @@ account_undo <- function(s) {
   if (account_answers(s, list(lease))[[1L]]$status >= 300L) {
     return(invisible(NULL))
   }
-  about <- account_answers(s, list(
-    ask_blob(s, "HEAD", query = "?restype=container"),
-    ask_blob(s, "HEAD", account_manifest_name(s$id))
-  ))
+  about <- account_answers(s, ask_whose(s))
   whose <- unname(about[[1L]]$headers["x-ms-meta-pooljob"])
   manifest <- about[[2L]]
   if (identical(whose, s$id) &&

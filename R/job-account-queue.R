@@ -137,10 +137,12 @@ ask_make_queue <- function(s) {
   ask_queue(s, "PUT", headers = c(`x-ms-meta-pooljob` = s$id))
 }
 
+ask_queue_metadata <- function(s) ask_queue(s, "GET", query = "?comp=metadata")
+
 # How many messages there are, those that somebody has among them: 0 is certain,
 # another number may be too high.
 account_queue_count <- function(s) {
-  request <- ask_queue(s, "GET", query = "?comp=metadata")
+  request <- ask_queue_metadata(s)
   answer <- account_ok(s, list(request), no_queue_codes)[[1L]]
   if (answer$status >= 300L) {
     return(0)

@@ -184,21 +184,23 @@ test_that("nodes leave when their cluster is deleted", {
   expect_identical(list.files(dirname(name), all.files = TRUE, no.. = TRUE), character())
 })
 
+# Says that it has begun, and waits.
+waits_for_go <- at_top(function(x, meta) {
+  file.create(file.path(meta, x))
+  while (!file.exists(file.path(meta, "go"))) Sys.sleep(0.01)
+  list(output = x)
+})
+
 test_that("tp_map() comes back when its nodes are killed, with a warning", {
   name <- local_name()
   dir <- local_cluster_dir()
-  session <- callr::r_bg(at_top(function(name, dir) {
+  session <- callr::r_bg(at_top(function(name, dir, f) {
     library(pool)
-    f <- function(x, meta) {
-      file.create(file.path(meta, x))
-      while (!file.exists(file.path(meta, "go"))) Sys.sleep(0.01)
-      list(output = x)
-    }
     withCallingHandlers(
       tp_map(1:4, f, dir, cl_name = name),
       warning = function(w) cat(conditionMessage(w))
     )
-  }), list(name, dir), stdout = "|", stderr = NULL)
+  }), list(name, dir, waits_for_go), stdout = "|", stderr = NULL)
   expect_true(wait_until(function() length(list.files(dir)) == 2))
   tools::pskill(job_processes(name), 9)
   expect_true(wait_until(function() !session$is_alive()))
@@ -211,15 +213,10 @@ test_that("tp_map() comes back when its nodes are killed, with a warning", {
 test_that("the session's death by a kill stops nothing", {
   name <- local_name()
   dir <- local_cluster_dir()
-  session <- callr::r_bg(at_top(function(name, dir) {
+  session <- callr::r_bg(at_top(function(name, dir, f) {
     library(pool)
-    f <- function(x, meta) {
-      file.create(file.path(meta, x))
-      while (!file.exists(file.path(meta, "go"))) Sys.sleep(0.01)
-      list(output = x)
-    }
     tp_map(1:3, f, dir, cl_name = name)
-  }), list(name, dir))
+  }), list(name, dir, waits_for_go))
   expect_true(wait_until(function() length(list.files(dir)) == 2))
   session$kill()
   file.create(file.path(dir, "go"))
