@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "digest.h"
 #include "io.h"
 #include "tmpdir.h"
@@ -21,7 +23,8 @@ static const char new_name[] = ".pool-new-", old_name[] = ".pool-old-";
 
 enum {
 	FORGOTTEN = 86400, /* seconds, after which nobody is at it */
-	TRIES = 20,
+	PATIENCE = 5,	   /* seconds, for who is at work in one */
+	PAUSE = 1000000,   /* ns, between attempts to remove it */
 	DIGITS = 16,
 	LONGEST = NAME_MAX - 32,
 };
@@ -132,6 +135,20 @@ int newdir_publish(const char *path, const char *parent, const char *place)
 	return rc;
 }
 
+/* Who is at work there may put something into it meanwhile. Where that never
+ * ends, the rest stays aside, and goes when the next one is made. */
+static int remove_in_use(const char *path)
+{
+	const struct timespec pause = {.tv_nsec = PAUSE};
+	uint64_t end = clock_now() + clock_seconds(PATIENCE);
+	for (;;) {
+		int rc = tmpdir_remove(path);
+		if (rc != -ENOTEMPTY || clock_now() > end)
+			return rc;
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
 int newdir_remove(const char *parent, const char *place)
 {
 	char *aside = path_of(parent, old_name, true);
@@ -140,13 +157,8 @@ int newdir_remove(const char *parent, const char *place)
 		rc = -errno;
 	if (rc == 0)
 		rc = sync_directory(parent);
-	/* Who is at work there may put something into it meanwhile. */
-	for (int left = TRIES; rc == 0; left--) {
-		rc = tmpdir_remove(aside);
-		if (rc != -ENOTEMPTY || left == 1)
-			break;
-		rc = 0;
-	}
+	if (rc == 0)
+		rc = remove_in_use(aside);
 	free(aside);
 	return rc;
 }
