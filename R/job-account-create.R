@@ -49,6 +49,20 @@ account_put_manifest <- function(s) {
   if (account_put_all(s, list(blob))$there) {
     stop_job_exists(s$id)
   }
+  # Where that took longer than the lease, somebody else may be making the job.
+  tryCatch(account_hold_creation(s), pool_job_exists_error = function(e) {
+    account_withdraw_manifest(s)
+    stop(e)
+  })
+}
+
+account_withdraw_manifest <- function(s) {
+  name <- account_manifest_name(s$id)
+  manifest <- account_answers(s, list(ask_blob(s, "HEAD", name)))[[1L]]$headers
+  if (identical(unname(manifest["x-ms-meta-uid"]), s$uid)) {
+    account_answers(s, list(ask_blob(s, "DELETE", name,
+      headers = c(`If-Match` = unname(manifest["etag"])))))
+  }
 }
 
 # What the job is, for people.

@@ -421,6 +421,96 @@ test_that("who comes too late with a job leaves that of the other as it is", {
   }
 })
 
+test_that("a manifest that comes when the lease is somebody else's is withdrawn", {
+  store <- account_store()
+  id <- unique_name("slow-")
+  defer_job(store, id)
+  container <- storage_container(store$blob, id)
+  lost <- TRUE
+  real <- pool:::account_put_all
+  local_binding(account_put_all = function(s, blobs, ...) {
+    value <- real(s, blobs, ...)
+    if (identical(blobs[[1L]]$name, pool:::account_manifest_name(id))) {
+      s$creation$at <- -Inf # as if it had taken an hour
+      if (lost) {
+        break_lease(container, "", 0)
+        acquire_lease(container)
+      }
+    }
+    value
+  })
+  expect_error(store_create_job(store, id, raw(), some_tasks(3)), class = "pool_job_exists_error")
+  expect_error(store_open_job(store, id), class = "pool_job_absent_error")
+  # The other's.
+  expect_identical(get_storage_properties(container)[["x-ms-lease-state"]], "leased")
+  break_lease(container, "", 0)
+  lost <- FALSE # only slow
+  expect_setequal(run_all(store_create_job(store, id, raw(), some_tasks(3))), 1:3)
+})
+
+test_that("a manifest that comes while an unfinished job is emptied stays", {
+  store <- account_store()
+  id <- unique_name("finished-")
+  defer_job(store, id)
+  expect_false(half_job(store, id, 40, 2, 0:1))
+  container <- storage_container(store$blob, id)
+  break_lease(container, "", 0)
+  real <- pool:::account_empty
+  local_binding(account_empty = function(s) {
+    upload_blob(container, charToRaw("finished"), pool:::account_manifest_name(id))
+    real(s)
+  })
+  expect_error(store_create_job(store, id, raw(), some_tasks(3)), class = "pool_job_exists_error")
+  expect_identical(download_blob(container, pool:::account_manifest_name(id), NULL),
+    charToRaw("finished"))
+})
+
+test_that("a container that became somebody's while a job is made stays as it is", {
+  store <- account_store()
+  id <- unique_name("replaced-")
+  container <- storage_container(store$blob, id)
+  withr::defer(delete_storage_container(container, confirm = FALSE))
+  local_binding(account_begin = function(s, there) {
+    delete_storage_container(container, confirm = FALSE)
+    create_storage_container(store$blob, id)
+    upload_blob(container, charToRaw("mine"), "precious")
+    stop("no")
+  })
+  expect_error(store_create_job(store, id, raw(), some_tasks(3)), "no")
+  expect_identical(download_blob(container, "precious", NULL), charToRaw("mine"))
+  expect_identical(get_storage_properties(container)[["x-ms-lease-state"]], "available")
+})
+
+test_that("a large blob of somebody else's is not taken for one's own, whatever is lost", {
+  job <- local_account_job(1)
+  local_binding(large_bytes = 1000)
+  bytes <- as.raw(rep(1:250, 8))
+  put <- function(job, name, by) {
+    pool:::account_put_all(job$state, list(list(name = name, bytes = bytes,
+      meta = c(uid = job$state$uid, by = by))))$there
+  }
+  expect_false(put(job, "data/8", "a"))
+  expect_true(put(job, "data/8", "b"))
+  for (name in c("data/8", "data/9")) {
+    url <- through(azurite_url(), "PUT|data/|1|lost")
+    lossy <- store_open_job(account_store(blob = blob_endpoint(url, key = azurite_key)), job$id)
+    expect_identical(put(lossy, name, "b"), name == "data/8")
+  }
+})
+
+test_that("a job that is deleted leaves a user's queue of its name", {
+  store <- account_store()
+  job <- local_account_job(3, store = store)
+  queue <- queue_of(job)
+  delete_storage_queue(queue, confirm = FALSE)
+  create_storage_queue(store$queue, queue$name)
+  withr::defer(delete_storage_queue(queue, confirm = FALSE))
+  put_queue_message(queue, "mine")
+  job_delete(job)
+  expect_false(queue$name %in% names(list_storage_containers(store$blob)))
+  expect_identical(peek_queue_messages(queue)$text, "mine")
+})
+
 test_that("answers that are lost while a job is made, or tasks are added, change nothing", {
   for (fault in c("PUT|restype=container|1|lost", "PUT|comp=lease|1|lost", "PUT|tasks/|1|lost",
     "PUT|.rds|1|lost", "PUT|-metadata|1|lost")) {
