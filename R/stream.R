@@ -78,8 +78,9 @@ stream_drop <- function(s, id) {
 # list(id, value); list(id, error = pool_task_error), if fun failed; or list(id, lost =
 # pool_worker_error or pool_timeout_error): its node died, or was killed for the time
 # it took. The node is replaced, the element is not run again. (When the process dies
-# that nodes are forked from, elements that were at work are.) Or list(id, told), what
-# its node has to say before it is over.
+# that nodes are forked from, elements that were at work are, but for one that was so
+# alone: it may be what killed it.) Or list(id, told), what its node has to say before it
+# is over.
 stream_wait <- function(s, seconds = Inf) {
   until <- if (seconds > 0) seconds_now() + seconds else 0
   repeat {

@@ -321,12 +321,14 @@ test_that("large vectors go there and back", {
 
 test_that("a plan shows what it is", {
   local_futures(2)
-  f <- future::future(Sys.sleep(0), label = "mine")
+  gate <- withr::local_tempfile()
+  f <- future::future(while (!file.exists(gate)) Sys.sleep(0.01), label = "mine")
   out <- utils::capture.output(print(future::plan("backend")))
   expect_match(out, "PoolFutureBackend", all = FALSE)
   expect_match(out, "Number of workers: 2", all = FALSE)
   rows <- future::listFutures(future::plan("backend"))
   expect_identical(rows$label, "mine")
+  file.create(gate)
   future::value(f)
   expect_identical(nrow(future::listFutures(future::plan("backend"))), 0L)
   # Garbage is collected where it is asked for.

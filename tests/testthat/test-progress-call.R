@@ -82,7 +82,7 @@ test_that("progressr is told from the beginning to the end", {
   expect_identical(sum(found$amounts), 10)
   # What is staged, and what goes by columns.
   found <- progress_of(
-    pool_map(function(i, j) Sys.sleep(0.01), 1:60, 2, .progress = TRUE)
+    pool_map(function(i, j) Sys.sleep(0.05), 1:60, 2, .progress = TRUE)
   )
   expect_gt(length(found$amounts), 2)
   expect_identical(sum(found$amounts), 60)

@@ -131,15 +131,21 @@ test_that("a node that dies with nothing to do takes no element along", {
 })
 
 test_that("elements outlive the process that nodes are forked from", {
-  s <- local_stream(function(x) {
-    Sys.sleep(0.05)
+  dir <- withr::local_tempdir()
+  s <- local_stream(function(x, dir) {
+    file.create(file.path(dir, x))
+    if (x > 1) while (!file.exists(file.path(dir, "go"))) Sys.sleep(0.01)
     x
-  })
+  }, list(dir = dir))
   parent <- process_info(.Call(pool:::C_pool_nodes, s$handle))$parent[[1]]
   for (i in 1:6) stream_put(s, i)
-  first <- stream_wait(s)
+  all <- stream_wait(s)
+  # Two at work: one alone would be taken for what killed it.
+  until <- Sys.time() + 60
+  while (length(list.files(dir)) < 3 && Sys.time() < until) all <- c(all, stream_wait(s, 0.01))
   tools::pskill(parent, tools::SIGKILL)
-  all <- c(first, collect(s))
+  file.create(file.path(dir, "go"))
+  all <- c(all, collect(s))
   expect_setequal(unlist(field(all, "value")), 1:6)
   expect_length(all, 6)
 })
